@@ -1,0 +1,196 @@
+"""Every way a request or a start can fail, as one tree.
+
+    GatewayError
+    ├── Rejected                 an inbound that is never stored and never sent
+    │   ├── NotJson              400  the body is no JSON document
+    │   ├── Malformed            422  JSON, but not what the endpoint's schema asks; names every fault
+    │   ├── NoKey                401  no key, or one that no client owns
+    │   ├── Forbidden            403  a known key that no route accepts here
+    │   ├── NoSuchPath           404
+    │   ├── WrongMethod          405  carries the methods that are allowed
+    │   ├── BodyTimeout          408  the body did not arrive in time
+    │   ├── TooLarge             413
+    │   ├── WrongContentType     415
+    │   ├── RateLimited          429  carries the seconds to wait
+    │   └── Overloaded           503  carries the seconds to wait
+    ├── DeliveryFailed           an outbound whose vendor gave no usable answer
+    │   ├── NotSent              502  no byte of the request was written
+    │   ├── Ambiguous            504  written, but no complete answer came
+    │   └── NoToken              502  the OAuth token it needs could not be had
+    ├── Refused                  422  no interaction of the inbound can be carried by the target
+    └── ConfigFaults             the configuration; names every fault
+
+Each class carries the HTTP `status` that a caller sees and a stable `code` for logs and metrics.
+"""
+
+from typing import ClassVar
+
+from msgspec import Struct
+
+
+class Fault(Struct, frozen=True, order=True):
+    """One mistake: where it stands (`engagements[0].decisionId`; empty for the whole document) and what it is."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """`path: message`, or the message alone when it concerns the whole document."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class GatewayError(Exception):
+    """The root; its text is safe to show to a caller and to log."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every fault by its path; one for the whole document where no path applies."""
+        return (Fault("", str(self)),)
+
+
+class _Faulty(GatewayError):
+    """An error that is a list of faults."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self._faults = faults
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every fault by its path."""
+        return self._faults
+
+
+class Rejected(GatewayError):
+    """An inbound that is never stored and never sent."""
+
+
+class NotJson(Rejected):
+    """The body is no JSON document, or one nested too deeply to read."""
+
+    status = 400
+    code = "not_json"
+
+
+class Malformed(Rejected, _Faulty):
+    """JSON, but not what the endpoint's schema asks for."""
+
+    status = 422
+    code = "malformed"
+
+
+class NoKey(Rejected):
+    """No key was shown, or one that no client owns."""
+
+    status = 401
+    code = "no_key"
+
+
+class Forbidden(Rejected):
+    """The key's owner is known, but no route accepts that client here."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NoSuchPath(Rejected):
+    """No route serves this path."""
+
+    status = 404
+    code = "no_such_path"
+
+
+class WrongMethod(Rejected):
+    """The path exists, for other methods (`allowed`)."""
+
+    status = 405
+    code = "wrong_method"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(f"this path takes {' and '.join(allowed)}")
+        self.allowed = allowed
+
+
+class BodyTimeout(Rejected):
+    """The body did not arrive within `[server] body_timeout`."""
+
+    status = 408
+    code = "body_timeout"
+
+
+class TooLarge(Rejected):
+    """The body, or what it inflates to, exceeds `[server] max_body`."""
+
+    status = 413
+    code = "too_large"
+
+
+class WrongContentType(Rejected):
+    """The body claims to be something other than JSON."""
+
+    status = 415
+    code = "wrong_content_type"
+
+
+class _Later(Rejected):
+    """Come back in `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RateLimited(_Later):
+    """The client sends faster than its `rate_limit`."""
+
+    status = 429
+    code = "rate_limited"
+
+
+class Overloaded(_Later):
+    """The gateway cannot take more at the moment."""
+
+    status = 503
+    code = "overloaded"
+
+
+class DeliveryFailed(GatewayError):
+    """An outbound whose vendor gave no usable answer."""
+
+    status = 502
+    code = "delivery_failed"
+
+
+class NotSent(DeliveryFailed):
+    """No byte of the request was written: it may be tried again freely."""
+
+    code = "not_sent"
+
+
+class Ambiguous(DeliveryFailed):
+    """The request was written, but no complete answer came: the vendor may have taken it."""
+
+    status = 504
+    code = "ambiguous"
+
+
+class NoToken(DeliveryFailed):
+    """The OAuth token that the upstream needs could not be had; nothing was sent."""
+
+    code = "no_token"
+
+
+class Refused(_Faulty):
+    """No interaction of the inbound can be carried by the target; its faults name reasons and fields."""
+
+    status = 422
+    code = "refused"
+
+
+class ConfigFaults(_Faulty):
+    """Everything that is wrong with a configuration, each fault with its line and path."""
+
+    code = "config"

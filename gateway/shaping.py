@@ -1,0 +1,174 @@
+"""What a route's owner asks to be done with interactions on their way to a target: filter, share, hide, supply.
+
+Pure functions over canonical names, in the order that `delivery.md` 21 fixes: the headers fill, `when` and `share`
+choose, privacy hides, `fill` supplies (so that a fill can never bring back what privacy took away).
+"""
+
+import hmac
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from hashlib import blake2b, sha256
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.contract import Inbound
+from gateway.model import FIELDS, Device, Interaction, Page, applies, get, put
+from gateway.wire import json_text
+
+_REFERENCE: Final = re.compile(r"\{([^{}]*)\}")
+_SHARE_IDS: Final = ("user.id", "user.vendor_id", "device.id", "session.id")
+_SPAN: Final = 1 << 64
+
+
+def from_headers(interaction: Interaction, inbound: Inbound, *, own: bool) -> Interaction:
+    """The interaction with what the caller's headers say and its body does not.
+
+    Its own vendor is told the person's address and browser, which it would else take from the gateway, and no more.
+    """
+    device, page = interaction.device, interaction.page
+    address, agent = inbound.client_ip, inbound.headers.get("user-agent")
+    if (address and not device.ip) or (agent and not device.user_agent):
+        device = Device(ip=device.ip or address, user_agent=device.user_agent or agent, id=device.id)
+    referer = None if own else inbound.headers.get("referer")
+    if referer and not page.location:
+        page = Page(page.type, page.data, referer, page.referrer, page.locale)
+    if device is interaction.device and page is interaction.page:
+        return interaction
+    return msgspec.structs.replace(interaction, device=device, page=page)
+
+
+class When(Struct, frozen=True):
+    """A filter: each canonical name with the globs of which one must match; all names must hold."""
+
+    patterns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def holds(self, interaction: Interaction) -> bool:
+        """Whether the interaction passes; a field that states nothing never does."""
+        for name, globs in self.patterns:
+            value = get(interaction, name)
+            if value is None:
+                return False
+            texts = [text(member) for member in value] if isinstance(value, (tuple, list)) else [text(value)]
+            if not any(fnmatchcase(one, glob) for one in texts for glob in globs):
+                return False
+        return True
+
+
+class Share(Struct, frozen=True):
+    """A part of a route's users, [`start`, `end`) of all, the same people wherever and whenever it is asked."""
+
+    start: float
+    end: float
+    salt: str
+
+    def holds(self, interaction: Interaction) -> bool:
+        """Whether the person belongs to it; one without any id belongs to none."""
+        identity = next((value for name in _SHARE_IDS if (value := get(interaction, name))), None)
+        return identity is not None and self.start * _SPAN <= bucket(self.salt, identity) < self.end * _SPAN
+
+
+def bucket(salt: str, identity: str) -> int:
+    """Where a person falls among 2**64 places: BLAKE2b-64 of the id, keyed by the salt's own digest."""
+    key = blake2b(salt.encode(), digest_size=32).digest()
+    return int.from_bytes(blake2b(identity.encode(), digest_size=8, key=key).digest())
+
+
+class Privacy(Struct, frozen=True):
+    """What a target must not see: names to drop, and names to replace by an HMAC-SHA256 with `key`."""
+
+    drop: tuple[str, ...] = ()
+    hash: tuple[str, ...] = ()
+    key: bytes = b""
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The canonical names that are gone: no losses, for their owner wanted it so."""
+        return frozenset(self.drop) | ({"items.position"} if "items" in self.drop else set())
+
+    def hide(self, interaction: Interaction) -> Interaction:
+        """The interaction without what is dropped and with what is hashed."""
+        for name in self.drop:
+            if get(interaction, name) is not None:
+                interaction = put(interaction, name, None)
+        for name in self.hash:
+            value = get(interaction, name)
+            if value is not None:
+                interaction = put(interaction, name, hmac.new(self.key, text(value).encode(), sha256).hexdigest())
+        return interaction
+
+
+class Fill(Struct, frozen=True):
+    """Values for names that a source leaves unsaid; a value may hold `{page.type}`-style references."""
+
+    values: tuple[tuple[str, Any, tuple[str, ...]], ...] = ()
+    """Each name with its value and the names that the value refers to."""
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> "Fill":
+        """The fill of a TOML table of canonical names."""
+        return cls(tuple((name, value, references(value)) for name, value in table.items()))
+
+    def apply(self, interaction: Interaction) -> tuple[Interaction, dict[str, tuple[str, ...]]]:
+        """The interaction with its gaps filled, and each filled name with the names its value refers to."""
+        source, filled = interaction, {}
+        for name, value, refers in self.values:
+            if not applies(source, name) or get(source, name) is not None:
+                continue
+            found = {reference: get(source, reference) for reference in refers}
+            if None in found.values():
+                continue
+            typed = _typed(name, _resolved(value, found))
+            if typed is not None:
+                interaction = put(interaction, name, typed)
+                filled[name] = refers
+        return interaction, filled
+
+
+def references(value: object) -> tuple[str, ...]:
+    """The canonical names that a fill's value refers to, in order."""
+    texts = value if isinstance(value, list) else [value]
+    return tuple(name for one in texts if isinstance(one, str) for name in _REFERENCE.findall(one))
+
+
+def text(value: object) -> str:
+    """A canonical value as text: lists join with commas, numbers and booleans are their JSON text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (tuple, list)):
+        return ",".join(text(member) for member in value)
+    return json_text(value)
+
+
+def _resolved(value: Any, found: Mapping[str, Any]) -> Any:
+    """A fill's value with its references replaced; a value that is one whole reference keeps that value's type."""
+    if isinstance(value, list):
+        return [text(_resolved(member, found)) for member in value]
+    if not isinstance(value, str) or not found:
+        return value
+    whole = _REFERENCE.fullmatch(value)
+    if whole:
+        return found[whole[1]]
+    return _REFERENCE.sub(lambda match: text(found[match[1]]), value)
+
+
+def _typed(name: str, value: Any) -> Any:
+    """The value in the type of the canonical field; None where it has no such form."""
+    wanted = FIELDS.get(name)
+    if wanted is None:
+        return value
+    if wanted is str:
+        return text(value)
+    if wanted is tuple:
+        return tuple(text(member) for member in value) if isinstance(value, (tuple, list)) else (text(value),)
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return None
+    if wanted is bool:
+        return value if isinstance(value, bool) else None
+    fits = isinstance(value, int if wanted is int else (int, float)) and not isinstance(value, bool)
+    return value if fits else None

@@ -1,0 +1,254 @@
+"""Pure translation: an inbound's interactions to a target's outbounds, losses and refusals.
+
+The one code that the hot path, `gateway translate`, the fidelity matrix and `gateway check` share.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping
+from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, get, identified, stated
+from gateway.shaping import Fill, Privacy, Share, When, from_headers, text
+
+Unsupported = Literal["reject", "event", "drop"]
+_NO_FILL: Final = Fill()
+_NO_PRIVACY: Final = Privacy()
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+class Target(Struct, frozen=True):
+    """One destination of a route: a vendor account and how its owner wants interactions shaped for it."""
+
+    name: str
+    mapping: VendorMapping
+    when: When = When()
+    share: Share | None = None
+    fill: Fill = _NO_FILL
+    privacy: Privacy = _NO_PRIVACY
+    unsupported: Unsupported = "reject"
+    strict_ids: bool = False
+
+
+class Decoded(Struct, frozen=True):
+    """What an inbound says: its interactions and, beside each, the canonical names it states."""
+
+    inbound: Inbound
+    interactions: tuple[Interaction, ...]
+    stated: tuple[frozenset[str], ...]
+
+
+class Refused(Struct, frozen=True, order=True):
+    """An interaction, by its index, that a target cannot carry, with the reason and the names concerned."""
+
+    interaction: int
+    reason: str
+    fields: tuple[str, ...]
+
+
+class Translation(Struct, frozen=True):
+    """What one target is sent for an inbound, unsigned, and what it is not.
+
+    `losses` and `copied` are canonical names; `filtered` counts interactions that `when` or `share` kept back,
+    `dropped` those that `unsupported = "drop"` did; `lost` has the losses of each interaction by its index.
+    """
+
+    requests: tuple[Outbound, ...]
+    refused: tuple[Refused, ...]
+    losses: frozenset[str]
+    copied: frozenset[str]
+    filtered: int = 0
+    dropped: int = 0
+
+
+def decode(source: VendorMapping, inbound: Inbound, *, stamp: bool = False) -> Decoded:
+    """What an inbound says; `stamp` gives it the time of receipt where it has none, as a store does."""
+    interactions = source.decode(inbound)
+    names = tuple([frozenset(stated(interaction)) for interaction in interactions])
+    if stamp:
+        interactions = tuple(
+            one if one.occurred_at is not None else replace(one, occurred_at=inbound.received_at)
+            for one in interactions
+        )
+    return Decoded(inbound, interactions, names)
+
+
+def translate(decoded: Decoded, target: Target) -> Translation:
+    """Everything that a target is sent for an inbound, and by name everything that it is not."""
+    inbound, mapping = decoded.inbound, target.mapping
+    parts: list[tuple[int, Part]] = []
+    refused: list[Refused] = []
+    losses: set[str] = set()
+    copied: set[str] = set()
+    filtered = dropped = 0
+    for index, interaction in enumerate(decoded.interactions):
+        own = interaction.origin.vendor == mapping.NAME
+        candidate = from_headers(interaction, inbound, own=own)
+        if not target.when.holds(candidate) or not (target.share is None or target.share.holds(candidate)):
+            filtered += 1
+            continue
+        outcome = _say(candidate, decoded.stated[index], target, own=own)
+        if isinstance(outcome, _Said):
+            parts.extend([(index, part) for part in outcome.parts])
+            losses |= outcome.losses
+            copied |= outcome.copied
+        elif target.unsupported == "drop":
+            dropped += 1
+            losses.update(outcome.fields)
+        else:
+            refused.append(Refused(index, outcome.reason, outcome.fields))
+    requests = _requests(parts, target, inbound.headers)
+    return Translation(requests, tuple(refused), frozenset(losses), frozenset(copied), filtered, dropped)
+
+
+class _Said(Struct, frozen=True):
+    """One interaction as the target says it, with its losses and copied ids."""
+
+    parts: tuple[Part, ...]
+    losses: frozenset[str]
+    copied: frozenset[str]
+
+
+def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own: bool) -> _Said | Refusal:
+    """One interaction shaped and encoded for a target."""
+    filled: dict[str, tuple[str, ...]] = {}
+    if target.privacy is not _NO_PRIVACY:
+        interaction = target.privacy.hide(interaction)
+        if own and target.mapping.MINTS_USERS and names & USER_IDS and not identified(interaction):
+            return Refusal("missing", ("user.id",))
+        names = names.difference(target.privacy.hidden)
+    if target.fill is not _NO_FILL:
+        interaction, filled = target.fill.apply(interaction)
+    encoded = target.mapping.encode(interaction)
+    if isinstance(encoded, Refusal) and target.unsupported == "event" and _turns(encoded):
+        encoded = _encode_turned(interaction, target.mapping)
+    if isinstance(encoded, Refusal):
+        return encoded
+    if encoded.said is None:
+        return _Said(encoded.parts, _NOTHING, _NOTHING)
+    carried = encoded.said
+    copied = _NOTHING if own else (carried & names & CAMPAIGN_IDS).difference(filled)
+    if copied and target.strict_ids:
+        return Refusal("unknown_id", tuple(sorted(copied)))
+    losses = (names - carried) | (encoded.partly & names)
+    if losses and filled:
+        losses = losses.difference(*(_carried_by(refers) for name, refers in filled.items() if name in carried))
+    if "items" in losses:
+        losses = losses - {"items.position"}
+    return _Said(encoded.parts, frozenset(losses), copied)
+
+
+def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that an applied fill's references carry; `item.*` speaks for the items."""
+    return tuple(
+        ("items.position" if name == "item.position" else "items") if name.startswith("item") else name
+        for name in refers
+    )
+
+
+def _turns(refusal: Refusal) -> bool:
+    """Whether `unsupported = "event"` may send a custom event instead: never for want of a person."""
+    return not (refusal.reason == "missing" and "user.id" in refusal.fields)
+
+
+def _encode_turned(interaction: Interaction, mapping: VendorMapping) -> Encoded | Refusal:
+    """The interaction as the vendor's custom event; a refusal is then the custom event's."""
+    turned, moved, partly = as_event(interaction)
+    encoded = mapping.encode(turned)
+    if isinstance(encoded, Refusal) or encoded.said is None:
+        return encoded
+    said = encoded.said | {"action"} | {name for name, place in moved.items() if f"properties.{place}" in encoded.said}
+    overwritten = {f"properties.{place}" for place in moved.values() if place in interaction.properties}
+    return Encoded(encoded.parts, said - overwritten, encoded.partly | partly)
+
+
+def as_event(interaction: Interaction) -> tuple[Event, dict[str, str], frozenset[str]]:
+    """An interaction as a custom event with flat properties.
+
+    Beside it, the property in which each canonical name now stands, and the names that only part of them does.
+    """
+    flat, moved = dict(interaction.properties), {}
+    for name, place in _FLAT.items():
+        value = get(interaction, name)
+        if value is not None:
+            flat[place] = text(value)
+            moved[name] = place
+    if "item.id" in moved:
+        moved["items"] = _FLAT["item.id"]
+    partly = frozenset({"items"}) if len(interaction.items) > 1 else _NOTHING
+    common = {name: getattr(interaction, name) for name in _CARRIED_OVER} | {"properties": flat}
+    if isinstance(interaction, Engagement):
+        return Event(type="custom", name=interaction.action, **common), moved, partly
+    usual = USUAL_NAMES.get(interaction.type)
+    if interaction.name and interaction.name != usual:
+        partly |= {"type"}
+    return replace(interaction, type="custom", name=interaction.name or usual, properties=flat), moved, partly
+
+
+_FLAT: Final = {
+    "decision_id": "decision_id",
+    "slot_id": "slot_id",
+    "variations": "variations",
+    "placement": "placement",
+    "label": "label",
+    "item.kind": "item_kind",
+    "item.id": "item_id",
+    "item.parent_id": "item_parent_id",
+}
+_CARRIED_OVER: Final = (
+    "id",
+    "origin",
+    "received_at",
+    "occurred_at",
+    "user",
+    "session",
+    "page",
+    "device",
+    "channel",
+    "brand",
+    "consent",
+    "outside",
+)
+
+
+def _requests(parts: Sequence[tuple[int, Part]], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:
+    """The outbounds for all parts: what shares an endpoint and an envelope travels together, in order."""
+    if not parts:
+        return ()
+    batches: list[tuple[list[int], list[Part]]] = []
+    for index, part in parts:
+        for indices, batch in batches:
+            first = batch[0]
+            if part.envelope is not None and part.endpoint == first.endpoint and part.envelope == first.envelope:
+                indices.append(index)
+                batch.append(part)
+                break
+        else:
+            batches.append(([index], [part]))
+    passed = passed_on(target, headers)
+    return tuple([_addressed(target.mapping.request(batch), passed, indices) for indices, batch in batches])
+
+
+def passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
+    """The caller's headers that the target's vendor reads by itself and its owner does not hide."""
+    hidden = target.privacy.drop
+    return {
+        name: headers[name]
+        for name in target.mapping.PASSES_ON
+        if name in headers and _HEADER_FIELDS.get(name) not in hidden and headers[name].isprintable()
+    }
+
+
+_HEADER_FIELDS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}
+
+
+def _addressed(outbound: Outbound, passed: dict[str, str], indices: list[int]) -> Outbound:
+    return Outbound(
+        outbound.method,
+        outbound.url,
+        outbound.headers | passed,
+        outbound.body,
+        tuple(dict.fromkeys(indices)),
+    )

@@ -1,0 +1,147 @@
+"""From bytes to a vendor's typed wire form, or every fault with its path.
+
+msgspec decides, fast; only when it refuses is the JSON Schema of the same Struct asked, with jsonschema, to name every
+fault. There is one description of each wire form, the Struct, so the two cannot disagree.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from gateway.errors import Fault, Malformed, NotJson
+
+T = TypeVar("T")
+
+_DECODER: Final = msgspec.json.Decoder()
+encode_json: Final = msgspec.json.Encoder().encode
+"""Compact JSON, as bytes."""
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON document in a body; raises NotJson when there is none. The last of duplicate keys wins."""
+    try:
+        return _DECODER.decode(body)
+    except RecursionError:
+        raise NotJson("the JSON document is nested too deeply") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NotJson(f"the body is not a JSON document: {error}") from None
+
+
+def json_text(value: object) -> str:
+    """A value as compact JSON text."""
+    return encode_json(value).decode()
+
+
+def rest(tree: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """What an object holds beside the keys its wire form names."""
+    if tree.keys() <= known:
+        return {}
+    return {key: value for key, value in tree.items() if key not in known}
+
+
+def names(wire: type[msgspec.Struct]) -> frozenset[str]:
+    """The keys that a wire Struct knows, as they are spelled on the wire."""
+    return frozenset(wire.__struct_encode_fields__)
+
+
+def without_nulls(value: Any) -> Any:
+    """The value without null members, at any depth of its objects."""
+    if isinstance(value, dict):
+        return {key: without_nulls(member) for key, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [without_nulls(member) for member in value]
+    return value
+
+
+def known(**members: Any) -> dict[str, Any]:
+    """An object of the members that are not None."""
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def restored(outside: Mapping[str, dict[str, Any]], path: str, members: dict[str, Any]) -> dict[str, Any] | None:
+    """An object as its own vendor sent it: its named members and what stood beside them; None where it stood not."""
+    if path not in outside:
+        return members or None
+    beside = outside[path]
+    return members | without_nulls(beside) if beside else members
+
+
+class Shape(Generic[T]):
+    """The form of one endpoint's body: a wire Struct and the faults of what does not fit it."""
+
+    def __init__(self, wire: type[T]) -> None:
+        self.wire = wire
+
+    def read(self, tree: object) -> T:
+        """The tree as the wire Struct; raises Malformed with every fault."""
+        try:
+            return msgspec.convert(tree, self.wire)
+        except msgspec.ValidationError as error:
+            raise Malformed(self.faults(tree) or (_msgspec_fault(error),)) from None
+        except RecursionError:
+            raise NotJson("the JSON document is nested too deeply") from None
+
+    def faults(self, tree: object) -> tuple[Fault, ...]:
+        """Every fault of a tree by the Struct's JSON Schema, ordered by path."""
+        found = {fault for error in self._validator.iter_errors(tree) for fault in _explain(error)}
+        return tuple(sorted(found))
+
+    @cached_property
+    def _validator(self) -> Any:
+        from jsonschema import Draft202012Validator
+
+        return Draft202012Validator(msgspec.json.schema(self.wire))
+
+
+def at(path: Iterable[str | int]) -> str:
+    """A path as people write it: `engagements[0].decisionId`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
+def _explain(error: Any) -> Iterator[Fault]:
+    """One jsonschema error as faults, each at the place it concerns."""
+    path = list(error.absolute_path)
+    match error.validator:
+        case "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            yield from (Fault(at([*path, name]), "is required") for name in missing)
+        case "additionalProperties":
+            extra = [name for name in error.instance if name not in error.schema.get("properties", {})]
+            yield from (Fault(at([*path, name]), "is not known here") for name in extra)
+        case "anyOf" | "oneOf":
+            deeper = [inner for inner in error.context if len(inner.relative_path) > 0 or inner.validator != "type"]
+            if deeper:
+                for inner in deeper:
+                    yield from _explain(inner)
+            else:
+                wanted = " or ".join(str(inner.validator_value) for inner in error.context)
+                yield Fault(at(path), f"must be {wanted}, not {_kind(error.instance)}")
+        case "type":
+            wanted = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+            yield Fault(at(path), f"must be {wanted}, not {_kind(error.instance)}")
+        case "enum" | "const":
+            allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
+            yield Fault(at(path), f"must be one of {', '.join(map(str, allowed))}")
+        case "minItems" | "minLength":
+            yield Fault(at(path), "must not be empty")
+        case _:
+            yield Fault(at(path), str(error.message)[:200])
+
+
+def _kind(value: object) -> str:
+    """The JSON type of a value."""
+    if value is None:
+        return "null"
+    kinds = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    return kinds[type(value)]
+
+
+def _msgspec_fault(error: msgspec.ValidationError) -> Fault:
+    """A fault from msgspec's own words, which end in the path: "… - at `$.a[0].b`"."""
+    message, _, path = str(error).partition(" - at `$")
+    return Fault(path.rstrip("`").lstrip("."), message[:1].lower() + message[1:])

@@ -1,0 +1,263 @@
+"""The event catalogue that Dynamic Yield and Gravity Field share: types, their words and their documented properties.
+
+Source: Dynamic Yield's public API definition 2.2 (`dyType`); Gravity Field's public pages show the same catalogue under
+`eventType`. Read 2026-11.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.model import CartItem, Event, is_empty
+from gateway.wire import without_nulls
+
+WORDS: Final = {
+    "add_to_cart": "add-to-cart-v1",
+    "remove_from_cart": "remove-from-cart-v1",
+    "purchase": "purchase-v1",
+    "sync_cart": "sync-cart-v1",
+    "identify": "identify-v1",
+    "login": "login-v1",
+    "signup": "signup-v1",
+    "newsletter_subscription": "newsletter-subscription-v1",
+    "message_opt_in": "message-optin-v1",
+    "message_opt_out": "message-optout-v1",
+    "keyword_search": "keyword-search-v1",
+    "add_to_wishlist": "add-to-wishlist-v1",
+    "filter_items": "filter-items-v1",
+    "change_attribute": "change-attr-v1",
+    "video_watch": "video-watch-v1",
+    "sort_items": "sort-items-v1",
+    "promo_code": "enter-promo-code-v1",
+    "inform_affinity": "inform-affinity-v1",
+}
+"""The vendors' word for each canonical event type that the catalogue knows."""
+TYPES: Final = {word: type_ for type_, word in WORDS.items()}
+KEYS: Final = {
+    "value": "value",
+    "currency": "currency",
+    "quantity": "quantity",
+    "product_id": "productId",
+    "cart": "cart",
+    "transaction_id": "uniqueTransactionId",
+}
+"""The vendors' key for each canonical field of an event."""
+NAMES: Final = {key: name for name, key in KEYS.items()}
+
+
+class Kind(Struct, frozen=True):
+    """What the catalogue asks of one type: its documented properties with their JSON types, and which are required."""
+
+    types: dict[str, str]
+    required: frozenset[str] = frozenset()
+
+
+_MONEY = {"value": "number", "currency": "string"}
+_CART = {"cart": "cart"}
+_IDENTITY = Kind({"cuid": "string250", "cuidType": "string", "secondaryIdentifiers": "pairs", "hashedEmail": "string"})
+_PUSH = Kind({"pushId": "string"}, frozenset({"pushId"}))
+_ITEM = Kind(
+    _MONEY | {"productId": "string", "quantity": "number"} | _CART,
+    frozenset({"value", "productId", "quantity"}),
+)
+KINDS: Final = {
+    "add_to_cart": _ITEM,
+    "remove_from_cart": _ITEM,
+    "purchase": Kind(_MONEY | {"uniqueTransactionId": "string64"} | _CART, frozenset({"value", "cart"})),
+    "sync_cart": Kind(_MONEY | _CART, frozenset({"value", "cart"})),
+    "identify": _IDENTITY,
+    "login": _IDENTITY,
+    "signup": _IDENTITY,
+    "newsletter_subscription": _IDENTITY,
+    "message_opt_in": _PUSH,
+    "message_opt_out": _PUSH,
+    "keyword_search": Kind({"keywords": "string"}, frozenset({"keywords"})),
+    "add_to_wishlist": Kind({"productId": "string", "size": "string"}, frozenset({"productId"})),
+    "filter_items": Kind(
+        {"filterType": "string", "filterNumericValue": "number", "filterStringValue": "string"},
+        frozenset({"filterType"}),
+    ),
+    "change_attribute": Kind(
+        {"attributeType": "string", "attributeValue": "string"}, frozenset({"attributeType", "attributeValue"})
+    ),
+    "video_watch": Kind(
+        {
+            "itemId": "string",
+            "autoplay": "boolean",
+            "progress": "string",
+            "progressPercent": "number",
+            "categories": "strings",
+        },
+        frozenset({"itemId", "autoplay", "progress", "progressPercent"}),
+    ),
+    "sort_items": Kind({"sortBy": "string", "sortOrder": "string"}, frozenset({"sortBy", "sortOrder"})),
+    "promo_code": Kind({"code": "string"}, frozenset({"code"})),
+    "inform_affinity": Kind({"source": "string", "data": "objects"}, frozenset({"data"})),
+}
+
+
+def fields_of(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A vendor's event properties as canonical fields and what the model does not name.
+
+    A value that has not the documented JSON type stays a property: the vendor may take it, others are not told it.
+    """
+    fields: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for key, value in properties.items():
+        name = NAMES.get(key)
+        typed = None if name is None else _canonical(name, value)
+        if name is None or typed is None:
+            others[key] = value
+        else:
+            fields[name] = typed
+    return fields, others
+
+
+def _canonical(name: str, value: Any) -> Any:
+    """A documented property's value in the model's form, None where it has none."""
+    if name == "cart":
+        lines = [cart_item(line) for line in value] if isinstance(value, list) else [None]
+        return None if None in lines else tuple(lines)
+    if name in ("value", "quantity"):
+        return value if _is_number(value) else None
+    return value if isinstance(value, str) else None
+
+
+def cart_item(line: object) -> CartItem | None:
+    """One cart line as the vendors write it; None where its keys have not the documented types."""
+    if not isinstance(line, dict):
+        return None
+    product, quantity, price = line.get("productId"), line.get("quantity"), line.get("itemPrice")
+    numbers_fit = all(number is None or _is_number(number) for number in (quantity, price))
+    if not numbers_fit or not (product is None or isinstance(product, str)):
+        return None
+    extras = {key: value for key, value in line.items() if key not in _CART_KEYS}
+    return CartItem(product, quantity, price, extras or None)
+
+
+_CART_KEYS: Final = frozenset({"productId", "quantity", "itemPrice"})
+
+
+def cart_lines(cart: tuple[CartItem, ...], *, own: bool) -> list[dict[str, Any]]:
+    """A cart as the vendors write it; its extras go to its own vendor only."""
+    lines = []
+    for item in cart:
+        line = {"productId": item.product_id, "quantity": item.quantity, "itemPrice": item.item_price}
+        known = {key: value for key, value in line.items() if value is not None}
+        lines.append(known | without_nulls(item.extras) if own and item.extras else known)
+    return lines
+
+
+def own_properties(event: Event) -> dict[str, Any]:
+    """An event's properties for the vendor they came from: everything, as it came but for nulls."""
+    found = {key: value for key, value in without_nulls(event.properties).items()}
+    for name, key in KEYS.items():
+        value = getattr(event, name)
+        if value is not None:
+            found[key] = cart_lines(value, own=True) if name == "cart" else value
+    return found
+
+
+class Conformed(Struct, frozen=True):
+    """An event's properties as the catalogue documents them.
+
+    `missing` and `lost` are canonical names: required but not there, and stated but not sayable.
+    """
+
+    properties: dict[str, Any]
+    missing: tuple[str, ...]
+    said: set[str]
+    partly: frozenset[str]
+
+
+def conform(event: Event, type_key: str) -> Conformed:
+    """The event's properties for a vendor they did not come from: documented types only, for a documented type.
+
+    `type_key` is the vendor's key for the type itself: no property of that name may pass for it.
+    """
+    kind = KINDS.get(event.type, _OPEN)
+    sent: dict[str, Any] = {}
+    said: set[str] = set()
+    partly: frozenset[str] = frozenset()
+    for name, key in KEYS.items():
+        value = getattr(event, name)
+        if is_empty(value):
+            continue
+        if name == "cart":
+            if any(item.extras for item in value):
+                partly = frozenset({"cart"})
+            value = cart_lines(value, own=False)
+            wanted = kind.types.get(key, "cart")
+        else:
+            wanted = kind.types.get(key)
+        if wanted is None or (value := _as(wanted, value)) is not None:
+            sent[key] = value
+            said.add(name)
+    for key, value in event.properties.items():
+        if key in sent or key == type_key or is_empty(value):
+            continue
+        wanted = kind.types.get(key)
+        if wanted is None:
+            sent[key] = without_nulls(value)
+        elif (typed := _as(wanted, value)) is not None:
+            sent[key] = typed
+        else:
+            continue
+        said.add(f"properties.{key}")
+    missing = tuple(NAMES.get(key, f"properties.{key}") for key in kind.required if key not in sent)
+    return Conformed(sent, missing, said, partly)
+
+
+_OPEN: Final = Kind({})
+
+
+def _as(wanted: str, value: Any) -> Any:
+    """The value in a documented type, converting a string that is its JSON text; None where it has no such form."""
+    if _IS[wanted](value):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        value = msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return value if not isinstance(value, str) and _IS[wanted](value) else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_cart(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(line, dict)
+        and isinstance(line.get("productId"), str)
+        and _is_number(line.get("quantity"))
+        and _is_number(line.get("itemPrice"))
+        for line in value
+    )
+
+
+def _is_list_of(type_: type, value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(member, type_) for member in value)
+
+
+def _is_pairs(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, dict) and all(isinstance(pair.get(key, ""), str) for key in ("type", "value")) for pair in value
+    )
+
+
+_IS: Final = {
+    "string": lambda value: isinstance(value, str),
+    "string64": lambda value: isinstance(value, str) and len(value) <= 64,
+    "string250": lambda value: isinstance(value, str) and len(value) <= 250,
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "strings": lambda value: _is_list_of(str, value),
+    "objects": lambda value: _is_list_of(dict, value),
+    "pairs": _is_pairs,
+    "cart": _is_cart,
+}
