@@ -8,11 +8,12 @@ no clock, draws no random numbers and logs nothing.
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Literal, Protocol
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.errors import GatewayError
-from gateway.model import Interaction, Origin
+from gateway.model import Interaction, Origin, is_empty
 
 MASK: Final = "***"
 
@@ -218,3 +219,18 @@ def verdict(status: int) -> Receipt:
     if status in (401, 403, 404, 405, 451) or 300 <= status < 400:
         return Receipt("doubt", f"status {status}")
     return Receipt("refused", f"status {status}")
+
+
+def hidden_failure(answer: Answer, key: str) -> Receipt | None:
+    """The failure that a success hides in a JSON object with `key`, by the status code there; None without one."""
+    if not 200 <= answer.status < 300 or not answer.body.lstrip().startswith(b"{"):
+        return None
+    try:
+        told = msgspec.json.decode(answer.body).get(key)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if is_empty(told):
+        return None
+    found = verdict(told) if isinstance(told, int) else Receipt("refused")
+    kind = "refused" if found.verdict == "accepted" else found.verdict
+    return Receipt(kind, f"status {answer.status} with {key} {told}")

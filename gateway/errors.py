@@ -16,14 +16,13 @@
     ├── DeliveryFailed           an outbound whose vendor gave no usable answer
     │   ├── NotSent              502  no byte of the request was written
     │   ├── Ambiguous            504  written, but no complete answer came
-    │   └── NoToken              502  the OAuth token it needs could not be had
+    │   ├── NoToken              502  the OAuth token it needs could not be had
+    │   └── UpstreamAnswered     4xx as the vendor's own; 502 for its failures and for what a success hid
     ├── Refused                  422  no interaction of the inbound can be carried by the target
     └── ConfigFaults             the configuration; names every fault
 
 Each class carries the HTTP `status` that a caller sees and a stable `code` for logs and metrics.
 """
-
-from typing import ClassVar
 
 from msgspec import Struct
 
@@ -42,8 +41,8 @@ class Fault(Struct, frozen=True, order=True):
 class GatewayError(Exception):
     """The root; its text is safe to show to a caller and to log."""
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal"
+    status: int = 500
+    code: str = "internal"
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -138,7 +137,7 @@ class WrongContentType(Rejected):
 class _Later(Rejected):
     """Come back in `retry_after` seconds."""
 
-    def __init__(self, message: str, retry_after: int) -> None:
+    def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
@@ -181,6 +180,17 @@ class NoToken(DeliveryFailed):
     """The OAuth token that the upstream needs could not be had; nothing was sent."""
 
     code = "no_token"
+
+
+class UpstreamAnswered(DeliveryFailed):
+    """The vendor's answer was no: its own status where that is the caller's to mend, else 502."""
+
+    code = "upstream_answered"
+
+    def __init__(self, status: int, message: str, retry_after: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status if 400 <= status < 500 else 502
+        self.retry_after = retry_after
 
 
 class Refused(_Faulty):

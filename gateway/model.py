@@ -296,7 +296,7 @@ def is_empty(value: object) -> bool:
 
 def stated(interaction: Interaction) -> set[str]:
     """The canonical names of everything that the interaction says."""
-    names = _stated_engagement(interaction) if type(interaction) is Engagement else _stated_event(interaction)
+    names = _stated_engagement(interaction) if isinstance(interaction, Engagement) else _stated_event(interaction)
     user, session, page, device = interaction.user, interaction.session, interaction.page, interaction.device
     if user.id:
         names.add("user.id")
@@ -392,4 +392,3 @@ def _with(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {other: kept for other, kept in values.items() if other != key}
     return values | {key: value}
-

@@ -69,10 +69,15 @@ def restored(outside: Mapping[str, dict[str, Any]], path: str, members: dict[str
 
 
 class Shape(Generic[T]):
-    """The form of one endpoint's body: a wire Struct and the faults of what does not fit it."""
+    """The form of one endpoint's body: a wire Struct and the faults of what does not fit it.
 
-    def __init__(self, wire: type[T]) -> None:
+    `also` is JSON Schema for what a Struct cannot say (one key needed where another is absent); a decoder that finds
+    such a condition broken raises Malformed with these faults.
+    """
+
+    def __init__(self, wire: type[T], also: Mapping[str, Any] | None = None) -> None:
         self.wire = wire
+        self._also = also or {}
 
     def read(self, tree: object) -> T:
         """The tree as the wire Struct; raises Malformed with every fault."""
@@ -92,7 +97,7 @@ class Shape(Generic[T]):
     def _validator(self) -> Any:
         from jsonschema import Draft202012Validator
 
-        return Draft202012Validator(msgspec.json.schema(self.wire))
+        return Draft202012Validator({**msgspec.json.schema(self.wire), **self._also})
 
 
 def at(path: Iterable[str | int]) -> str:
@@ -122,13 +127,17 @@ def _explain(error: Any) -> Iterator[Fault]:
                 wanted = " or ".join(str(inner.validator_value) for inner in error.context)
                 yield Fault(at(path), f"must be {wanted}, not {_kind(error.instance)}")
         case "type":
-            wanted = error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+            wanted = (
+                error.validator_value if isinstance(error.validator_value, str) else " or ".join(error.validator_value)
+            )
             yield Fault(at(path), f"must be {wanted}, not {_kind(error.instance)}")
         case "enum" | "const":
             allowed = error.validator_value if error.validator == "enum" else [error.validator_value]
             yield Fault(at(path), f"must be one of {', '.join(map(str, allowed))}")
         case "minItems" | "minLength":
             yield Fault(at(path), "must not be empty")
+        case "pattern":
+            yield Fault(at(path), f"must match {error.validator_value}")
         case _:
             yield Fault(at(path), str(error.message)[:200])
 

@@ -5,15 +5,36 @@ Source: Dynamic Yield's public API definition 2.2 (`dyType`); Gravity Field's pu
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
-from gateway.model import CartItem, Event, is_empty
+from gateway.model import CartItem, Event, EventType, is_empty
 from gateway.wire import without_nulls
 
-WORDS: Final = {
+Word = Literal[
+    "add-to-cart-v1",
+    "remove-from-cart-v1",
+    "purchase-v1",
+    "sync-cart-v1",
+    "identify-v1",
+    "login-v1",
+    "signup-v1",
+    "newsletter-subscription-v1",
+    "message-optin-v1",
+    "message-optout-v1",
+    "keyword-search-v1",
+    "add-to-wishlist-v1",
+    "filter-items-v1",
+    "change-attr-v1",
+    "video-watch-v1",
+    "sort-items-v1",
+    "enter-promo-code-v1",
+    "inform-affinity-v1",
+]
+"""A documented type's word on the wire."""
+WORDS: Final[dict[EventType, Word]] = {
     "add_to_cart": "add-to-cart-v1",
     "remove_from_cart": "remove-from-cart-v1",
     "purchase": "purchase-v1",
@@ -34,7 +55,8 @@ WORDS: Final = {
     "inform_affinity": "inform-affinity-v1",
 }
 """The vendors' word for each canonical event type that the catalogue knows."""
-TYPES: Final = {word: type_ for type_, word in WORDS.items()}
+TYPES: Final[dict[str, EventType]] = {word: type_ for type_, word in WORDS.items()}
+"""The canonical event type for each of the vendors' words."""
 KEYS: Final = {
     "value": "value",
     "currency": "currency",
@@ -150,20 +172,38 @@ def cart_lines(cart: tuple[CartItem, ...], *, own: bool) -> list[dict[str, Any]]
     return lines
 
 
-def own_properties(event: Event) -> dict[str, Any]:
-    """An event's properties for the vendor they came from: everything, as it came but for nulls."""
-    found = {key: value for key, value in without_nulls(event.properties).items()}
+def read_event(raw: Mapping[str, Any], type_key: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """One `{name, properties}` event: its canonical fields, its other properties, and how it was written."""
+    given = raw.get("properties")
+    fields, properties = fields_of(given or {})
+    properties.pop(type_key, None)
+    beside = {key: value for key, value in raw.items() if key not in ("name", "properties")}
+    clash = {key: value for key, value in beside.items() if key in properties}
+    spelling = {"beside": tuple(beside), "clash": clash, "properties": given is not None}
+    return fields, beside | properties, spelling
+
+
+def own_event(event: Event, type_key: str) -> dict[str, Any]:
+    """What an event for the vendor it came from holds beside its name: everything, as it came but for nulls."""
+    properties: dict[str, Any] = without_nulls(event.properties)
+    spelling = event.origin.spelling
+    clash: dict[str, Any] = without_nulls(spelling["clash"])
+    beside = {key: properties.pop(key) for key in spelling["beside"] if key in properties and key not in clash}
+    if event.origin.type:
+        properties[type_key] = event.origin.type
     for name, key in KEYS.items():
         value = getattr(event, name)
         if value is not None:
-            found[key] = cart_lines(value, own=True) if name == "cart" else value
-    return found
+            properties[key] = cart_lines(value, own=True) if name == "cart" else value
+    if properties or spelling["properties"]:
+        beside["properties"] = properties
+    return beside | clash
 
 
 class Conformed(Struct, frozen=True):
     """An event's properties as the catalogue documents them.
 
-    `missing` and `lost` are canonical names: required but not there, and stated but not sayable.
+    `missing`, `said` and `partly` are canonical names: required but not there, carried, and carried in part.
     """
 
     properties: dict[str, Any]
@@ -189,7 +229,7 @@ def conform(event: Event, type_key: str) -> Conformed:
             if any(item.extras for item in value):
                 partly = frozenset({"cart"})
             value = cart_lines(value, own=False)
-            wanted = kind.types.get(key, "cart")
+            wanted: str | None = kind.types.get(key, "cart")
         else:
             wanted = kind.types.get(key)
         if wanted is None or (value := _as(wanted, value)) is not None:
@@ -246,7 +286,8 @@ def _is_list_of(type_: type, value: object) -> bool:
 
 def _is_pairs(value: object) -> bool:
     return isinstance(value, list) and all(
-        isinstance(pair, dict) and all(isinstance(pair.get(key, ""), str) for key in ("type", "value")) for pair in value
+        isinstance(pair, dict) and all(isinstance(pair.get(key, ""), str) for key in ("type", "value"))
+        for pair in value
     )
 
 

@@ -1,0 +1,37 @@
+"""The commands: each a few lines over the parts below, in a module of its own name.
+
+A command's module, and what it needs, is imported when the command runs, so that every command starts fast.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Final
+
+import click
+
+from gateway.contract import VendorMapping
+
+Mappings = Mapping[str, type[VendorMapping]]
+
+_COMMANDS: Final = ("check", "demo", "matrix", "sandbox", "schema", "serve", "translate")
+
+
+class _Lazy(click.Group):
+    """A group that imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in order."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(f"gateway.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="interaction-gateway")
+def gateway() -> None:
+    """Accept any of five personalization wire formats; send each click on to one vendor or many."""

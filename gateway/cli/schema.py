@@ -1,0 +1,16 @@
+"""`gateway schema`: the JSON Schema of config.toml, for editors."""
+
+import click
+
+from gateway.cli import Mappings
+
+
+@click.command("schema")
+@click.pass_obj
+def command(mappings: Mappings) -> None:
+    """Print the JSON Schema of config.toml, for editors."""
+    from msgspec import json
+
+    from gateway.config import schema
+
+    click.echo(json.format(json.encode(schema(mappings)), indent=2).decode())

@@ -1,0 +1,1 @@
+"""One outbound's way to its vendor: credentials, the wire, the verdict."""

@@ -1,0 +1,75 @@
+"""OAuth 2 client-credentials tokens: fetched, cached, refreshed before they expire, one refresh at a time."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+from msgspec import DecodeError, Struct, json
+
+from gateway.contract import ClientCredentials
+from gateway.errors import NoToken
+
+_EARLY: Final = 60.0
+"""Seconds before its expiry at which a token is renewed: longer than a request may take."""
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
+
+
+class _Granted(Struct):
+    """A token endpoint's answer (RFC 6749, 5.1); `expires_in` is in seconds."""
+
+    access_token: str
+    expires_in: float = 3600.0
+
+
+class TokenSource:
+    """The current bearer token of one grant. `clock` is monotonic, in seconds."""
+
+    def __init__(self, grant: ClientCredentials, clock: Callable[[], float] = time.monotonic) -> None:
+        self._grant = grant
+        self._clock = clock
+        self._token = ""
+        self._renew_at = 0.0
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def token(self, session: aiohttp.ClientSession) -> str:
+        """A token that is valid for some time yet; raises NoToken when none can be had."""
+        if self._clock() >= self._renew_at:
+            if self._refreshing is None:
+                self._refreshing = asyncio.create_task(self._refresh(session))
+                self._refreshing.add_done_callback(self._refreshed)
+            await asyncio.shield(self._refreshing)
+        return self._token
+
+    def forget(self) -> None:
+        """Ask for a new token next time: the vendor refused this one."""
+        self._renew_at = 0.0
+
+    def _refreshed(self, task: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if not task.cancelled():
+            task.exception()
+
+    async def _refresh(self, session: aiohttp.ClientSession) -> None:
+        grant = self._grant
+        body = {
+            "grant_type": "client_credentials",
+            "client_id": grant.client_id,
+            "client_secret": grant.client_secret.reveal(),
+            "audience": grant.audience,
+        }
+        asked_at = self._clock()
+        try:
+            async with session.post(grant.token_url, json=body, timeout=_TIMEOUT, allow_redirects=False) as answer:
+                text = await answer.read()
+                if answer.status != 200:
+                    raise NoToken(f"the token endpoint answered {answer.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoToken(f"the token endpoint cannot be reached: {type(error).__name__}") from None
+        try:
+            granted = json.decode(text, type=_Granted)
+        except DecodeError:
+            raise NoToken("the token endpoint's answer holds no access_token") from None
+        self._token = granted.access_token
+        self._renew_at = asked_at + max(granted.expires_in - _EARLY, granted.expires_in / 2)

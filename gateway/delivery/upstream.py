@@ -1,0 +1,129 @@
+"""One vendor account on the wire: an outbound sent, its answer or what became of it.
+
+The one place that knows the HTTP client: its errors become ours by `_outcome`. Redirects are never followed (they would
+carry keys to another host), cookies are not kept, answers are cut at 1 MiB.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+
+from gateway.contract import Answer, Outbound, Receipt
+from gateway.delivery.tokens import TokenSource
+from gateway.errors import Ambiguous, DeliveryFailed, NotSent
+
+if TYPE_CHECKING:
+    from gateway.config import Upstream as Settings
+
+_MAX_ANSWER: Final = 1 << 20
+_NOT_SENT: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.ClientProxyConnectionError,
+)
+"""What the client raises before a byte of the request is written."""
+_KEPT_HEADERS: Final = ("content-type", "retry-after")
+
+
+class Upstream:
+    """A vendor account: its connections, its credentials, its limits."""
+
+    def __init__(self, settings: "Settings") -> None:
+        self.name = settings.name
+        self.mapping = settings.mapping
+        self._settings = settings
+        self._session: aiohttp.ClientSession | None = None
+        grant = settings.mapping.grant
+        self._tokens = None if grant is None else TokenSource(grant)
+
+    async def send(self, outbound: Outbound) -> tuple[Answer, Receipt]:
+        """The vendor's answer and verdict; raises NotSent, Ambiguous or NoToken when there is none."""
+        session = self._opened()
+        token = None if self._tokens is None else await self._tokens.token(session)
+        signed = self.mapping.sign(outbound, token)
+        try:
+            answer = await self._exchange(session, signed)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _outcome(error) from None
+        if self._tokens is not None and answer.status == 401:
+            self._tokens.forget()
+        return answer, self.mapping.judge(answer)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _exchange(self, session: aiohttp.ClientSession, signed: Outbound) -> Answer:
+        async with session.request(
+            signed.method,
+            _verbatim(signed.url),
+            headers=signed.headers,
+            data=signed.body,
+            allow_redirects=False,
+            proxy=self._settings.proxy,
+        ) as answer:
+            body = await _read(answer.content)
+            return Answer(answer.status, body, _kept(answer.headers))
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            settings = self._settings
+            connector = aiohttp.TCPConnector(
+                limit=settings.concurrency,
+                keepalive_timeout=settings.keepalive,
+                ssl=_tls(settings.ca_file, settings.client_cert),
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=settings.timeout),
+                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
+                raise_for_status=False,
+            )
+        return self._session
+
+
+def _verbatim(url: str) -> "aiohttp.client.StrOrURL":
+    """The URL exactly as the mapping wrote it: already encoded."""
+    from yarl import URL
+
+    return URL(url, encoded=True)
+
+
+def _tls(ca_file: str | None, client_cert: str | None) -> ssl.SSLContext | bool:
+    """The TLS settings: always verified, by the system's authorities or by the ones named."""
+    if ca_file is None and client_cert is None:
+        return True
+    context = ssl.create_default_context(cafile=ca_file)
+    if client_cert is not None:
+        context.load_cert_chain(client_cert)
+    return context
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """An answer's body, cut at 1 MiB."""
+    chunks = bytearray()
+    async for chunk in content.iter_any():
+        chunks += chunk
+        if len(chunks) >= _MAX_ANSWER:
+            return bytes(chunks[:_MAX_ANSWER])
+    return bytes(chunks)
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+
+
+def _outcome(error: Exception) -> DeliveryFailed:
+    """A foreign error as one of ours: was a byte of the request written or not?"""
+    if isinstance(error, _NOT_SENT):
+        return NotSent(f"the upstream cannot be reached: {type(error).__name__}")
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        return Ambiguous("the upstream did not answer in time")
+    return Ambiguous(f"the upstream gave no complete answer: {type(error).__name__}")

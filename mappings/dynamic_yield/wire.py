@@ -1,0 +1,155 @@
+"""The form of what goes over the wire, and which of its words mean what."""
+
+from typing import Annotated, Any, Final, Literal, get_args
+
+from msgspec import Meta, Struct
+
+from gateway.contract import (
+    Endpoint,
+)
+from gateway.model import Action
+from gateway.wire import Shape, names
+from mappings import _catalogue as catalogue
+
+
+class _Wire(Struct, frozen=True):
+    """The vendor's conventions: camelCase but for what names a user; an explicit null says no more than absence."""
+
+
+class User(_Wire, frozen=True):
+    id: str | None = None
+    dyid: str | None = None
+    dyid_server: str | None = None
+    active_consent_accepted: bool | None = None
+
+
+class Session(_Wire, frozen=True):
+    custom: str | None = None
+    dy: str | None = None
+
+
+class Device(_Wire, frozen=True):
+    ip: str | None = None
+
+
+PageType = Literal["HOMEPAGE", "CATEGORY", "PRODUCT", "CART", "OTHER"]
+PAGE_TYPES: Final = frozenset(get_args(PageType))
+
+
+class Page(_Wire, frozen=True):
+    type: PageType | None = None
+    data: list[str] | None = None
+    location: str | None = None
+    referrer: str | None = None
+    locale: str | None = None
+
+
+class Context(_Wire, frozen=True):
+    device: Device | None = None
+    channel: Annotated[str, Meta(pattern="^(?i:web|app)$")] | None = None
+
+
+class PageContext(Context, frozen=True):
+    page: Page | None = None
+
+
+def _needs(words: list[str], key: str, form: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema: engagements of these types need that key."""
+    return {
+        "if": {"properties": {"type": {"enum": words}}, "required": ["type"]},
+        "then": {"required": [key], "properties": {key: form}},
+    }
+
+
+_ID: Final = {"type": "string", "minLength": 1}
+_NEEDED: Final = {
+    "allOf": [
+        _needs(["CLICK", "IMP"], "decisionId", _ID),
+        _needs(["SLOT_CLICK"], "slotId", _ID),
+        _needs(["SLOT_IMP"], "slotIds", {"type": "array", "minItems": 1, "items": _ID}),
+        _needs(["PN_CLICK"], "trackingData", {"type": "object"}),
+    ]
+}
+
+
+class Engagement(_Wire, frozen=True):
+    type: Literal["CLICK", "IMP", "SLOT_CLICK", "SLOT_IMP", "PN_CLICK"]
+    decisionId: str | None = None
+    slotId: str | None = None
+    slotIds: list[str] | None = None
+    variations: list[int | float] | None = None
+    variationId: int | float | str | list[int | float | str] | None = None
+    trackingData: dict[str, Any] | None = None
+
+
+class Engagements(_Wire, frozen=True):
+    user: User
+    engagements: Annotated[list[Annotated[Engagement, Meta(extra_json_schema=_NEEDED)]], Meta(min_length=1)]
+    session: Session | None = None
+    sessionId: str | None = None
+    context: Context | None = None
+
+
+class EventProperties(_Wire, frozen=True):
+    dyType: catalogue.Word | None = None
+
+
+class Event(_Wire, frozen=True):
+    name: str | None = None
+    properties: EventProperties | None = None
+
+
+class Events(_Wire, frozen=True):
+    user: User
+    context: Context
+    events: Annotated[list[Event], Meta(min_length=1)]
+    session: Session | None = None
+    sessionId: str | None = None
+
+
+class PageView(_Wire, frozen=True):
+    user: User
+    context: PageContext
+    session: Session | None = None
+    sessionId: str | None = None
+
+
+_A_SESSION: Final = {
+    "if": {"required": ["sessionId"]},
+    "else": {"required": ["session"], "properties": {"session": {"type": "object"}}},
+}
+ENGAGEMENTS: Final = Shape(Engagements, _A_SESSION)
+EVENTS: Final = Shape(Events, _A_SESSION)
+PAGE_VIEW: Final = Shape(PageView, _A_SESSION)
+KNOWN: Final = {
+    wire: names(wire)
+    for wire in (User, Session, Device, Context, PageContext, Page, Event, Engagements, Events, PageView)
+}
+PATH: Final = "/v2/collect/user/"
+ENDPOINTS: Final = tuple(Endpoint(name, "POST", (PATH + name,)) for name in ("engagement", "event", "pageview"))
+ACTIONS: Final[dict[str, Action]] = {
+    "CLICK": "click",
+    "IMP": "view",
+    "SLOT_CLICK": "click",
+    "SLOT_IMP": "view",
+    "PN_CLICK": "click",
+}
+ENGAGEMENT_KEYS: Final = {
+    word: frozenset({"type", "decisionId", "variations", *keys})
+    for word, keys in {
+        "CLICK": ("slotId",),
+        "IMP": ("slotId",),
+        "SLOT_CLICK": ("slotId",),
+        "SLOT_IMP": ("slotIds",),
+        "PN_CLICK": ("slotId", "trackingData"),
+    }.items()
+}
+CHANNELS: Final = dict.fromkeys(("web", "desktop", "mobile web"), "WEB") | dict.fromkeys(
+    ("app", "ios", "android"), "APP"
+)
+
+# What every endpoint says of an interaction from elsewhere, where it is known.
+SAID: Final = frozenset({"user.id", "session.id", "device.ip", "consent"})
+ENGAGEMENT_SAID: Final = SAID | {"action"}
+EVENT_SAID: Final = SAID | {"type", "name"}
+PAGE_VIEW_SAID: Final = SAID | {"type", "page.data", "page.location", "page.referrer", "page.locale"}

@@ -1,0 +1,106 @@
+"""The form of what goes over the wire, and which of its words mean what."""
+
+from typing import Annotated, Final, Literal, get_args
+
+from msgspec import Meta, Struct
+
+from gateway.contract import (
+    Endpoint,
+)
+from gateway.model import Action
+from gateway.wire import Shape, names
+
+
+class _Wire(Struct, frozen=True):
+    """The vendor's conventions: camelCase; mobile SDKs send explicit nulls, which say no more than absence."""
+
+
+class User(_Wire, frozen=True):
+    uid: str | None = None
+    custom: str | None = None
+    ses: str | None = None
+    attributes: dict[str, str | None] | None = None
+
+
+PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
+PAGE_TYPES: Final = frozenset(get_args(PageType))
+
+
+class Context(_Wire, frozen=True):
+    type: PageType | None = None
+    data: list[str] | None = None
+    lng: str | None = None
+    location: str | None = None
+    pageNumber: int | None = None
+    referrer: str | None = None
+    utm: dict[str, str | None] | None = None
+    attributes: dict[str, str | None] | None = None
+
+
+class Device(_Wire, frozen=True):
+    userTime: str | None = None
+    ua: str | None = None
+    ip: str | None = None
+    id: str | None = None
+    tracking: str | None = None
+    permission: str | None = None
+
+
+class CartLine(_Wire, frozen=True):
+    productId: str | None = None
+    quantity: int | float | None = None
+    itemPrice: int | float | None = None
+
+
+class Datum(_Wire, frozen=True):
+    type: Annotated[str, Meta(min_length=1)]
+    name: str | None = None
+    currency: str | None = None
+    value: int | float | None = None
+    quantity: int | float | None = None
+    productId: str | None = None
+    cart: list[CartLine] | None = None
+    eventTime: str | None = None
+    customProps: dict[str, str | None] | None = None
+    uniqueTransactionId: str | None = None
+    cuid: str | None = None
+    cuidType: str | None = None
+    hashedEmail: str | None = None
+
+
+class Events(_Wire, frozen=True):
+    sec: str
+    data: Annotated[list[Datum], Meta(min_length=1)]
+    user: User | None = None
+    ctx: Context | None = None
+    device: Device | None = None
+    options: dict[str, bool | None] | None = None
+
+
+class Engagement(_Wire, frozen=True):
+    type: Literal["WCLICK", "WRIMP"]
+    decisionId: Annotated[str, Meta(min_length=1)]
+
+
+EVENTS: Final = Shape(Events)
+ENGAGEMENT: Final = Shape(Engagement)
+BODY: Final = names(Events)
+CART_LINE: Final = names(CartLine)
+MODELLED: Final = {
+    "user": frozenset({"uid", "custom", "ses"}),
+    "ctx": frozenset({"type", "data", "lng", "location", "referrer"}),
+    "device": frozenset({"ua", "ip", "id"}),
+}
+DATUM: Final = names(Datum) - {"cuid", "cuidType", "hashedEmail"}
+FLAT: Final = ("cuid", "cuidType", "hashedEmail")
+EVENT_ENDPOINT: Final = Endpoint("event", "POST", ("/event", "/v2/event"))
+ENGAGEMENT_ENDPOINT: Final = Endpoint("engagement", "GET", ("/engagement", "/v2/engagement"))
+ACTIONS: Final[dict[str, Action]] = {"WCLICK": "click", "WRIMP": "view"}
+WORDS: Final = {action: word for word, action in ACTIONS.items()}
+
+# What each endpoint says of an interaction from elsewhere, where it is known.
+ENGAGEMENT_SAID: Final = frozenset({"action", "decision_id"})
+EVENT_SAID: Final = frozenset(
+    {"type", "name", "value", "currency", "quantity", "product_id", "transaction_id", "user.id", "session.id"}
+    | {"page.data", "page.location", "page.referrer", "page.locale", "device.ip", "device.user_agent", "device.id"}
+)
