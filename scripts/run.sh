@@ -16,10 +16,12 @@ wait_for() {
     done
 }
 
+# The gateway first: what it has in flight still reaches the sandbox.
 finish() {
     trap - EXIT
-    kill $pids 2>/dev/null || true
-    wait
+    for pid in $gateway $sandbox; do
+        kill "$pid" 2>/dev/null && wait "$pid" || true
+    done
 }
 
 for port in 9000 8080 8081; do
@@ -29,14 +31,14 @@ for port in 9000 8080 8081; do
     fi
 done
 
-pids=
+sandbox= gateway=
 trap finish EXIT
 trap 'exit 0' INT TERM
 .venv/bin/gateway sandbox --port 9000 &
-sandbox=$! pids=$!
+sandbox=$!
 wait_for 9000 "$sandbox"
 .venv/bin/gateway serve -c config.toml &
-gateway=$! pids="$sandbox $!"
+gateway=$!
 wait_for 8080 "$gateway"
 wait_for 8081 "$gateway"
 
