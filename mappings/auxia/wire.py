@@ -1,0 +1,155 @@
+"""The form of what goes over the wire, which of its words mean what, and how it types an event's values."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, get_args
+
+from msgspec import Meta, Struct
+
+from gateway.contract import Endpoint
+from gateway.model import Action, CartItem, EventType
+from gateway.wire import Shape, json_text, names, without_nulls
+
+LEAST: Final = -(2**63)
+MOST: Final = 2**63 - 1
+Int64 = Annotated[int, Meta(ge=LEAST, le=MOST)] | Annotated[str, Meta(pattern="^-?[0-9]{1,18}$")]
+_NonEmpty = Annotated[str, Meta(min_length=1)]
+
+
+class _Wire(Struct, frozen=True):
+    """The vendor's conventions: camelCase; an explicit null says no more than absence."""
+
+
+class Interaction(_Wire, frozen=True):
+    """The body of LogTreatmentInteraction."""
+
+    projectId: str
+    treatmentTrackingId: _NonEmpty
+    interactionType: Literal["VIEWED", "CLICKED", "SNOOZED", "DISMISSED", "CTA_COMPLETED", "SWIPE"]
+    interactionTimeMicros: Int64
+    userId: str | None = None
+    treatmentId: str | None = None
+    surface: str | None = None
+    actionName: str | None = None
+
+
+class Value(_Wire, frozen=True):
+    """A typed value; of its keys one is set."""
+
+    stringValue: str | None = None
+    longValue: Int64 | None = None
+    doubleValue: float | None = None
+    booleanValue: bool | None = None
+
+
+class Event(_Wire, frozen=True):
+    """One event of a LogEvents body."""
+
+    eventName: _NonEmpty
+    insertId: str | None = None
+    eventProperties: dict[str, Value] | None = None
+    userProperties: dict[str, Value] | None = None
+    clientEventTimestamp: str | None = None
+    sessionId: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    deviceId: str | None = None
+    appVersionId: str | None = None
+
+
+class Events(_Wire, frozen=True):
+    """The body of LogEvents."""
+
+    projectId: str
+    userId: str
+    events: Annotated[list[Event], Meta(min_length=1)]
+
+
+INTERACTION: Final = Shape(Interaction)
+EVENTS: Final = Shape(Events)
+INTERACTION_ENDPOINT: Final = Endpoint("interaction", "POST", ("/v1/LogTreatmentInteraction",))
+EVENTS_ENDPOINT: Final = Endpoint("events", "POST", ("/v1/LogEvents",))
+ACTIONS: Final[dict[str, Action]] = {
+    "VIEWED": "view",
+    "CLICKED": "click",
+    "SNOOZED": "snooze",
+    "DISMISSED": "dismiss",
+    "CTA_COMPLETED": "complete",
+    "SWIPE": "swipe",
+}
+WORDS: Final = {action: word for word, action in ACTIONS.items()}
+TYPES: Final[dict[str, EventType]] = {type_: type_ for type_ in get_args(EventType) if type_ != "custom"}
+"""The canonical type of each event name that is one; every other name is a custom event's."""
+FIELDS: Final = ("value", "currency", "quantity", "product_id", "cart", "transaction_id")
+"""The canonical fields that eventProperties hold under their own names; beside a typed event's `name`."""
+
+
+def _snake(key: str) -> str:
+    return re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", key)
+
+
+_SPELLED: Final[dict[type[Struct], dict[str, str]]] = {
+    form: {_snake(key): key for key in names(form) if _snake(key) != key}
+    for form in (Interaction, Value, Event, Events)
+}
+_LONG_DIGITS: Final = re.compile("-?[0-9]{19,40}")
+_KINDS: Final = names(Value)
+
+
+def camel(tree: Any, form: type[Struct]) -> Any:
+    """An object with its documented keys in camelCase; a key that stands there in both spellings stays as it is."""
+    spelled = _SPELLED[form]
+    if not isinstance(tree, dict) or spelled.keys().isdisjoint(tree):
+        return tree
+    return {spelled[key] if key in spelled and spelled[key] not in tree else key: tree[key] for key in tree}
+
+
+def numbered(tree: Any, key: str) -> Any:
+    """An object with an int64 as a number, where it came as 1e3 or as more digits than any int64 may have.
+
+    Shorter decimal strings stay: the wire form takes them, and their own vendor gets them back.
+    """
+    value = tree.get(key) if isinstance(tree, dict) else None
+    if isinstance(value, float) and value.is_integer():
+        return {**tree, key: int(value)}
+    if isinstance(value, str) and _LONG_DIGITS.fullmatch(value):
+        return {**tree, key: int(value)}
+    return tree
+
+
+def plain(value: Mapping[str, Any]) -> Any:
+    """What a typed value holds; the object itself where it is not exactly one documented value."""
+    if len(value) == 1:
+        ((kind, held),) = value.items()
+        if kind == "longValue":
+            return int(held)
+        if kind in _KINDS:
+            return held
+    return value
+
+
+def documented(value: dict[str, Any]) -> dict[str, Any]:
+    """A typed value as it came, its int64 as the decimal string that is documented."""
+    number = value.get("longValue")
+    return {**value, "longValue": str(number)} if isinstance(number, int) else value
+
+
+def typed(value: Any) -> dict[str, Any]:
+    """A value as the vendor types it: what is no text, boolean, int64 or other number is compact JSON text."""
+    if isinstance(value, str):
+        return {"stringValue": value}
+    if isinstance(value, bool):
+        return {"booleanValue": value}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    if isinstance(value, int):
+        return {"longValue" if LEAST <= value <= MOST else "stringValue": str(value)}
+    return {"stringValue": json_text(without_nulls(value))}
+
+
+def typed_cart(cart: tuple[CartItem, ...]) -> dict[str, Any]:
+    """A cart as compact JSON text with the canonical keys."""
+    return typed(
+        [{"product_id": one.product_id, "quantity": one.quantity, "item_price": one.item_price} for one in cart]
+    )
