@@ -1,0 +1,50 @@
+"""What a configuration is once it is read: plain values, checked against each other."""
+
+from msgspec import Struct
+
+from gateway.config.faults import Located
+from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store
+from gateway.contract import VendorMapping
+from gateway.routing import Client, Route
+from gateway.translate import Target
+
+
+class Upstream(Struct, frozen=True, kw_only=True):
+    """A vendor account and how it is spoken to; durations are seconds, rates are per second.
+
+    `target` is what `gateway translate` aims at: the account with the upstream's own fill, privacy and the like.
+    """
+
+    name: str
+    mapping: VendorMapping
+    target: Target
+    timeout: float
+    concurrency: int
+    rate_limit: float | None
+    retry: Retry
+    ca_file: str | None
+    client_cert: str | None
+    proxy: str | None
+    keepalive: float
+    insecure: bool
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A whole configuration; `warnings` are what `gateway check` says beside it."""
+
+    server: Server
+    admin: Admin
+    store: Store
+    deadletters: DeadLetters
+    log: Log
+    privacy: PrivacySettings
+    clients: dict[str, Client]
+    upstreams: dict[str, Upstream]
+    routes: tuple[Route, ...]
+    warnings: tuple[Located, ...] = ()
+
+    def translate_target(self, name: str) -> Target | None:
+        """The target behind an upstream's name or, failing that, a route target's."""
+        if name in self.upstreams:
+            return self.upstreams[name].target
+        return next((one.target for route in self.routes for one in route.targets if one.target.name == name), None)
