@@ -6,7 +6,7 @@ cannot disagree.
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Protocol
 
 _NUMBER: Final = r"(\d{1,15}(?:\.\d{1,9})?)"
 
@@ -21,9 +21,6 @@ class Quantity(Protocol):
     def of(cls, text: str) -> Any:
         """The quantity that a text says; raises ValueError."""
         ...
-
-
-Q = TypeVar("Q", bound=Quantity)
 
 
 class Seconds(float):
