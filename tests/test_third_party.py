@@ -83,6 +83,20 @@ def test_the_first_of_two_strangers_keeps_a_name(monkeypatch):
         entries(monkeypatch, entry, entry)
 
 
+def test_a_mapping_that_cannot_be_used_stops_the_command(tmp_path):
+    """The command ends with 1 and one line that names the distribution, without a traceback."""
+    broken = tmp_path / "broken-1.0.dist-info"
+    broken.mkdir()
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (broken / "entry_points.txt").write_text(f"[{mappings.GROUP}]\nvaix = builtins:dict\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parent.parent)])
+    command = [sys.executable, "-m", "gateway", "matrix"]
+    ran = subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, check=False, text=True)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("mapping vaix (broken, builtins:dict): the name is taken by mappings.vaix")
+
+
 def test_the_table_gives_classes():
     """A name of the table is the class itself, ready to be decoded from `[upstreams.x]`."""
     assert mappings.MAPPINGS["gravity_field"] is GravityField
