@@ -205,9 +205,15 @@ class VendorMapping(Protocol):
 
 
 def masked(mapping: Any) -> Any:
-    """The same account with every credential masked: what a dry run signs with."""
-    secrets = [name for name in mapping.__struct_fields__ if isinstance(getattr(mapping, name), Secret)]
-    return replace(mapping, **dict.fromkeys(secrets, Secret(MASK)))
+    """The same account with every credential masked, those of its nested settings too: what a dry run signs with."""
+    hidden: dict[str, Any] = {}
+    for name in mapping.__struct_fields__:
+        value = getattr(mapping, name)
+        if isinstance(value, Secret):
+            hidden[name] = Secret(MASK)
+        elif isinstance(value, Struct):
+            hidden[name] = masked(value)
+    return replace(mapping, **hidden)
 
 
 def verdict(status: int) -> Receipt:

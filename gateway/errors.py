@@ -13,12 +13,14 @@
     │   ├── WrongContentType     415
     │   ├── RateLimited          429  carries the seconds to wait
     │   └── Overloaded           503  carries the seconds to wait
+    │       └── StoreFull        503  the store has no room
     ├── DeliveryFailed           an outbound whose vendor gave no usable answer
     │   ├── NotSent              502  no byte of the request was written
     │   ├── Ambiguous            504  written, but no complete answer came
     │   ├── NoToken              502  the OAuth token it needs could not be had
     │   └── UpstreamAnswered     4xx as the vendor's own; 502 for its failures and for what a success hid
     ├── Refused                  422  no interaction of the inbound can be carried by the target
+    ├── StoreUnusable            the store cannot be opened
     └── ConfigFaults             the configuration; names every fault
 
 Each class carries the HTTP `status` that a caller sees and a stable `code` for logs and metrics.
@@ -204,3 +206,18 @@ class ConfigFaults(_Faulty):
     """Everything that is wrong with a configuration, each fault with its line and path."""
 
     code = "config"
+
+
+class StoreFull(Overloaded):
+    """There is no room for another inbound; nothing of it was kept."""
+
+    code = "store_full"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 5)
+
+
+class StoreUnusable(GatewayError):
+    """The store cannot be opened: another process holds it, or it cannot be read or written."""
+
+    code = "store_unusable"

@@ -4,6 +4,7 @@ take: match the route → read the body → decode → answer, and log
 _forward: translate for every target → queue the others → send the primary → word its answer
 """
 
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
@@ -16,10 +17,16 @@ from gateway.contract import Answer, Inbound, VendorMapping
 from gateway.delivery.forward import Sent, send_all, word
 from gateway.delivery.shadow import Shadow
 from gateway.delivery.upstream import Upstream
-from gateway.errors import GatewayError, Overloaded, RateLimited, UpstreamAnswered, WrongMethod
+from gateway.errors import GatewayError, Overloaded, RateLimited, UpstreamAnswered, WrongContentType, WrongMethod
+from gateway.limits import RateLimit
 from gateway.routing import Match, Table
 from gateway.translate import Decoded, Translation, decode, translate
+from gateway.wire import encode_json
 
+OPEN: Final = "*"
+"""Whose limit holds, for each address, on a public route that asks no key."""
+_JSON: Final = ("application/json", "text/plain")
+"""The content types a body may claim: JSON, or what a browser's sendBeacon says of text."""
 KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
 """The caller's headers that a mapping may read or pass on; all others end here."""
 
@@ -54,8 +61,15 @@ class Line(Struct):
 class Relay:
     """What happens to every inbound: `table` says where it belongs, `upstreams` are the vendors by name."""
 
-    def __init__(self, table: Table, upstreams: Mapping[str, Upstream], logs: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        table: Table,
+        upstreams: Mapping[str, Upstream],
+        limits: Mapping[str, RateLimit],
+        logs: Callable[[int], bool],
+    ) -> None:
         self._table = table
+        self._limits = limits
         self._upstreams = upstreams
         self._logs = logs
         self._log = structlog.get_logger()
@@ -80,6 +94,7 @@ class Relay:
                 match = self._table.match(place, request.method, request.headers, request.query)
                 line.route, line.vendor, line.client = match.route.name, match.route.accepts, match.client
                 dialect = match.source
+                self._hold_back(match, request)
                 inbound = await _inbound(request, match)
                 answer = await self._forward(match, decode(match.source, inbound), line)
         except GatewayError as error:
@@ -116,6 +131,13 @@ class Relay:
         if route.explain:
             answer = replace(answer, headers={**answer.headers, "x-gateway-losses": str(_count(translations))})
         return answer
+
+    def _hold_back(self, match: Match, request: Request) -> None:
+        """Raise RateLimited where the client, or on an open route the address, sends faster than it may."""
+        limit = self._limits.get(match.client or (OPEN if match.route.public else ""))
+        wait = 0.0 if limit is None else limit.wait(match.client or request.client_ip or "", time.monotonic())
+        if wait:
+            raise RateLimited("too many requests", max(1, math.ceil(wait)))
 
     def _queue(self, target: str, request_id: str, translations: Mapping[str, Translation]) -> str:
         """Queue what another target is to be sent; gives a word for the log."""
@@ -163,14 +185,20 @@ class Relay:
 
 async def _inbound(request: Request, match: Match) -> Inbound:
     headers = request.headers
-    body = b"" if match.endpoint.method == "GET" else await request.body()
+    body = b""
+    if match.endpoint.method != "GET":
+        claimed = headers.get("content-type", _JSON[0])
+        if claimed.partition(";")[0].strip().lower() not in _JSON:
+            raise WrongContentType("the body must be application/json")
+        body = await request.body()
+    received_at = time.time_ns() // 1000
     return Inbound(
-        id=request.id,
+        id=f"{request.id}.{received_at}",
         endpoint=match.endpoint,
         headers={name: headers[name] for name in KEPT_HEADERS if name in headers},
         query=request.query,
         body=body,
-        received_at=time.time_ns() // 1000,
+        received_at=received_at,
         client_ip=request.client_ip,
     )
 
@@ -178,8 +206,7 @@ async def _inbound(request: Request, match: Match) -> Inbound:
 def _worded(dialect: VendorMapping | None, error: GatewayError) -> Answer:
     """An error in the dialect of the path, or in plain JSON where no route serves it."""
     if dialect is None:
-        body = b'{"error":"%s"}' % str(error).encode()
-        answer = Answer(error.status, body, {"content-type": "application/json"})
+        answer = Answer(error.status, encode_json({"error": str(error)}), {"content-type": "application/json"})
     else:
         answer = dialect.failure(error)
     extra: dict[str, str] = {}

@@ -5,6 +5,7 @@ and `body_timeout`, its id, its caller's address.
 """
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import ContentEncodingError, TransferEncodingError
 from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 
@@ -51,7 +51,7 @@ class PublicServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         answer = await self._relay.take(self._received(request))
         response = web.Response(status=answer.status, body=answer.body, headers=CIMultiDict(answer.headers))
-        if self.draining:
+        if self.draining or request.content.exception() is not None:
             response.force_close()
         return response
 
@@ -81,7 +81,8 @@ class PublicServer:
                     body = await _read(content, limit)
         except TimeoutError:
             raise BodyTimeout(f"the body did not arrive within {self._settings.body_timeout:g} seconds") from None
-        except (ContentEncodingError, TransferEncodingError, web.RequestPayloadError):
+        except web.RequestPayloadError:
+            content.feed_eof()
             raise NotJson("the body is not what its Content-Encoding or Transfer-Encoding says") from None
         if len(body) > limit:
             raise TooLarge(f"the body exceeds {limit} bytes")
@@ -131,21 +132,27 @@ async def _read(content: Any, limit: int) -> bytes:
     return bytes(body)
 
 
+_QUIET: Final = logging.getLogger("gateway.http")
+"""aiohttp's own log of broken HTTP: one traceback for each bad request is what an attacker would want."""
+_QUIET.addHandler(logging.NullHandler())
+_QUIET.propagate = False
+
+
 class _Bounded(web.Server):
     """aiohttp's server with a bound on its connections: one too many is told 503 and closed."""
 
     def __init__(self, handler: Any, bound: int) -> None:
-        super().__init__(handler, access_log=None, keepalive_timeout=75.0)
+        super().__init__(handler, access_log=None, keepalive_timeout=75.0, logger=_QUIET)
         self._bound = bound
         self._open = 0
 
-    def connection_made(self, handler: RequestHandler[Any], transport: asyncio.Transport) -> None:
+    def connection_made(self, handler: "RequestHandler[Any]", transport: asyncio.Transport) -> None:
         self._open += 1
         if self._open > self._bound:
             transport.write(_FULL)
             transport.close()
         super().connection_made(handler, transport)
 
-    def connection_lost(self, handler: RequestHandler[Any], exc: BaseException | None = None) -> None:
+    def connection_lost(self, handler: "RequestHandler[Any]", exc: BaseException | None = None) -> None:
         self._open -= 1
         super().connection_lost(handler, exc)

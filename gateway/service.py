@@ -11,11 +11,14 @@ from gateway.admin import AdminServer
 from gateway.config import Config
 from gateway.contract import VendorMapping
 from gateway.delivery.upstream import Upstream
+from gateway.limits import RateLimit
 from gateway.log import sampler
-from gateway.relay import Relay
+from gateway.relay import OPEN, Relay
 from gateway.routing import Table
 from gateway.server import PublicServer
 
+_OPEN_RATE: Final = 50.0
+"""Requests per second that one address may send on a public route that asks no key."""
 _IN_FLIGHT: Final = 10.0
 """Seconds that a drain gives to what is in flight."""
 
@@ -26,7 +29,10 @@ class Service:
     def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]]) -> None:
         self._config = config
         self._upstreams = {name: Upstream(settings) for name, settings in config.upstreams.items()}
-        self._relay = Relay(Table(config, mappings), self._upstreams, sampler(config.log.requests))
+        table = Table(config.routes, config.clients.values(), mappings, config.server.cors_origins)
+        limits = {name: RateLimit(client.rate_limit) for name, client in config.clients.items() if client.rate_limit}
+        limits[OPEN] = RateLimit(_OPEN_RATE)
+        self._relay = Relay(table, self._upstreams, limits, sampler(config.log.requests))
         self._public = PublicServer(self._relay, config.server)
         self._admin = AdminServer(config.admin.host, config.admin.port, self._unready)
 

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from gateway.contract import Inbound
-from gateway.model import FIELDS, Device, Interaction, Page, applies, get, put
+from gateway.facts import applies, get, put
+from gateway.model import FIELDS, Device, Interaction, Page
 from gateway.wire import json_text
 
 _REFERENCE: Final = re.compile(r"\{([^{}]*)\}")
@@ -104,27 +105,31 @@ class Fill(Struct, frozen=True):
     """Values for names that a source leaves unsaid; a value may hold `{page.type}`-style references."""
 
     values: tuple[tuple[str, Any, tuple[str, ...]], ...] = ()
-    """Each name with its value and the names that the value refers to."""
+    """Each name with its value, in the field's own type unless it refers to others, and the names it refers to."""
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> "Fill":
         """The fill of a TOML table of canonical names."""
-        return cls(tuple((name, value, references(value)) for name, value in table.items()))
+        found = [(name, value, references(value)) for name, value in table.items()]
+        return cls(tuple((name, value if refers else _typed(name, value), refers) for name, value, refers in found))
 
     def apply(self, interaction: Interaction) -> tuple[Interaction, dict[str, tuple[str, ...]]]:
         """The interaction with its gaps filled, and each filled name with the names its value refers to."""
         source, filled = interaction, {}
-        for name, value, refers in self.values:
-            if not applies(source, name) or get(source, name) is not None:
+        for name, fixed, refers in self.values:
+            if get(source, name) is not None or not applies(source, name):
                 continue
-            found = {reference: get(source, reference) for reference in refers}
-            if None in found.values():
-                continue
-            typed = _typed(name, _resolved(value, found))
-            if typed is not None:
-                interaction = put(interaction, name, typed)
+            value = _referred(source, name, fixed, refers) if refers else fixed
+            if value is not None:
+                interaction = put(interaction, name, value)
                 filled[name] = refers
         return interaction, filled
+
+
+def _referred(source: Interaction, name: str, value: Any, refers: tuple[str, ...]) -> Any:
+    """A value with its references replaced; None where one of them states nothing."""
+    found = {reference: get(source, reference) for reference in refers}
+    return None if None in found.values() else _typed(name, _resolved(value, found))
 
 
 def references(value: object) -> tuple[str, ...]:
@@ -146,7 +151,7 @@ def _resolved(value: Any, found: Mapping[str, Any]) -> Any:
     """A fill's value with its references replaced; a value that is one whole reference keeps that value's type."""
     if isinstance(value, list):
         return [text(_resolved(member, found)) for member in value]
-    if not isinstance(value, str) or not found:
+    if not isinstance(value, str):
         return value
     whole = _REFERENCE.fullmatch(value)
     if whole:

@@ -10,7 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping
-from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, get, identified, stated
+from gateway.facts import get, stated
+from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified
 from gateway.shaping import Fill, Privacy, Share, When, from_headers, text
 
 Unsupported = Literal["reject", "event", "drop"]
@@ -86,7 +87,7 @@ def translate(decoded: Decoded, target: Target) -> Translation:
     for index, interaction in enumerate(decoded.interactions):
         own = interaction.origin.vendor == mapping.NAME
         candidate = from_headers(interaction, inbound, own=own)
-        if not target.when.holds(candidate) or not (target.share is None or target.share.holds(candidate)):
+        if not _chosen(candidate, target):
             filtered += 1
             continue
         outcome = _say(candidate, decoded.stated[index], target, own=own)
@@ -99,8 +100,14 @@ def translate(decoded: Decoded, target: Target) -> Translation:
             losses.update(outcome.fields)
         else:
             refused.append(Refused(index, outcome.reason, outcome.fields))
-    requests = _requests(parts, target, inbound.headers)
+    requests = _requests(parts, target, inbound.headers) if parts else ()
     return Translation(requests, tuple(refused), frozenset(losses), frozenset(copied), filtered, dropped)
+
+
+def _chosen(interaction: Interaction, target: Target) -> bool:
+    """Whether `when` and `share` let the interaction through to the target."""
+    when, share = target.when, target.share
+    return (not when.patterns or when.holds(interaction)) and (share is None or share.holds(interaction))
 
 
 class _Said(Struct, frozen=True):
@@ -132,7 +139,9 @@ def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own
     copied = _NOTHING if own else (carried & names & CAMPAIGN_IDS).difference(filled)
     if copied and target.strict_ids:
         return Refusal("unknown_id", tuple(sorted(copied)))
-    losses = (names - carried) | (encoded.partly & names)
+    losses = names - carried
+    if encoded.partly:
+        losses |= encoded.partly & names
     if losses and filled:
         losses = losses.difference(*(_carried_by(refers) for name, refers in filled.items() if name in carried))
     if "items" in losses:
@@ -215,40 +224,41 @@ _CARRIED_OVER: Final = (
 
 def _requests(parts: Sequence[tuple[int, Part]], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:
     """The outbounds for all parts: what shares an endpoint and an envelope travels together, in order."""
-    if not parts:
-        return ()
+    passed = passed_on(target, headers)
+    return tuple([_request(batch, indices, target.mapping, passed) for indices, batch in _batches(parts)])
+
+
+def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Part]]]:
+    """Parts that travel together, each batch with the indices of its interactions."""
     batches: list[tuple[list[int], list[Part]]] = []
     for index, part in parts:
         for indices, batch in batches:
             first = batch[0]
             if part.envelope is not None and part.endpoint == first.endpoint and part.envelope == first.envelope:
-                indices.append(index)
                 batch.append(part)
+                if indices[-1] != index:
+                    indices.append(index)
                 break
         else:
             batches.append(([index], [part]))
-    passed = passed_on(target, headers)
-    return tuple([_addressed(target.mapping.request(batch), passed, indices) for indices, batch in batches])
+    return batches
+
+
+def _request(batch: list[Part], indices: list[int], mapping: VendorMapping, passed: dict[str, str]) -> Outbound:
+    """One outbound with the caller's own headers and the indices of what it carries."""
+    outbound = mapping.request(batch)
+    headers = {**outbound.headers, **passed} if passed else outbound.headers
+    return Outbound(outbound.method, outbound.url, headers, outbound.body, tuple(indices))
 
 
 def passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
     """The caller's headers that the target's vendor reads by itself and its owner does not hide."""
     hidden = target.privacy.drop
     return {
-        name: headers[name]
+        name: value
         for name in target.mapping.PASSES_ON
-        if name in headers and _HEADER_FIELDS.get(name) not in hidden and headers[name].isprintable()
+        if (value := headers.get(name)) and value.isprintable() and _HEADER_FIELDS.get(name) not in hidden
     }
 
 
 _HEADER_FIELDS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}
-
-
-def _addressed(outbound: Outbound, passed: dict[str, str], indices: list[int]) -> Outbound:
-    return Outbound(
-        outbound.method,
-        outbound.url,
-        outbound.headers | passed,
-        outbound.body,
-        tuple(dict.fromkeys(indices)),
-    )

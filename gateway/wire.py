@@ -14,6 +14,9 @@ from gateway.errors import Fault, Malformed, NotJson
 
 T = TypeVar("T")
 
+_DEPTH: Final = 100
+"""How deep a document may nest: far beyond any vendor's, far below what recursion bears."""
+_TOO_DEEP: Final = f"the JSON document is nested deeper than {_DEPTH} levels"
 _DECODER: Final = msgspec.json.Decoder()
 encode_json: Final = msgspec.json.Encoder().encode
 """Compact JSON, as bytes."""
@@ -22,11 +25,27 @@ encode_json: Final = msgspec.json.Encoder().encode
 def read_json(body: bytes) -> Any:
     """The JSON document in a body; raises NotJson when there is none. The last of duplicate keys wins."""
     try:
-        return _DECODER.decode(body)
+        tree = _DECODER.decode(body)
     except RecursionError:
-        raise NotJson("the JSON document is nested too deeply") from None
+        raise NotJson(_TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NotJson(f"the body is not a JSON document: {error}") from None
+    if body.count(b"[") + body.count(b"{") > _DEPTH and _depth(tree) > _DEPTH:
+        raise NotJson(_TOO_DEEP)
+    return tree
+
+
+def _depth(tree: object) -> int:
+    """How many objects and lists enclose the innermost one, without recursion."""
+    depth, level = 0, [tree]
+    while level := [
+        member
+        for one in level
+        if isinstance(one, (dict, list))
+        for member in (one.values() if isinstance(one, dict) else one)
+    ]:
+        depth += 1
+    return depth
 
 
 def json_text(value: object) -> str:
@@ -86,7 +105,7 @@ class Shape(Generic[T]):
         except msgspec.ValidationError as error:
             raise Malformed(self.faults(tree) or (_msgspec_fault(error),)) from None
         except RecursionError:
-            raise NotJson("the JSON document is nested too deeply") from None
+            raise NotJson(_TOO_DEEP) from None
 
     def faults(self, tree: object) -> tuple[Fault, ...]:
         """Every fault of a tree by the Struct's JSON Schema, ordered by path."""

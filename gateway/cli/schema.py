@@ -11,6 +11,6 @@ def command(mappings: Mappings) -> None:
     """Print the JSON Schema of config.toml, for editors."""
     from msgspec import json
 
-    from gateway.config import schema
+    from gateway.config import json_schema
 
-    click.echo(json.format(json.encode(schema(mappings)), indent=2).decode())
+    click.echo(json.format(json.encode(json_schema(mappings)), indent=2).decode())

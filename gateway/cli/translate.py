@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
+from gateway.config.faults import nearest
 from gateway.contract import Endpoint, Inbound, Outbound, VendorMapping, masked
 from gateway.errors import GatewayError, Malformed
-from gateway.names import nearest
 from gateway.relay import KEPT_HEADERS
 from gateway.times import from_iso
 from gateway.translate import Decoded, Target, Translation, decode, translate

@@ -53,7 +53,7 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
 
     # In
 
-    def key(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:  # noqa: ARG002
+    def key(self, headers: Mapping[str, str], query: Mapping[str, str]) -> str | None:
         """The `DY-API-Key` header."""
         return headers.get("dy-api-key")
 
@@ -92,7 +92,7 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
         headers = {"content-type": "application/json"}
         return Outbound("POST", f"{self.base_url}{wire.PATH}{endpoint}", headers, encode_json(body), ())
 
-    def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:  # noqa: ARG002
+    def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
         """The outbound with the API key."""
         return structs.replace(outbound, headers=outbound.headers | {"dy-api-key": self.api_key.reveal()})
 

@@ -29,24 +29,27 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     for one, raw in zip(body.engagements, tree["engagements"], strict=True):
         if not _has_its_id(one):
             raise Malformed(wire.ENGAGEMENTS.faults(tree))
-        variations, spelled = _variations(one)
-        beside = common["outside"]
-        if one.type == "PN_CLICK":
-            beside = beside | {"": {"trackingData": one.trackingData}}
-        origin = Origin("dynamic_yield", "engagement", one.type)
-        slots = one.slotIds or () if one.type == "SLOT_IMP" else (one.slotId,)
-        properties = rest(raw, wire.ENGAGEMENT_KEYS[one.type] | spelled)
-        for slot in slots:
-            found.append(
+        word, keys = one.type, wire.ENGAGEMENT_KEYS[one.type]
+        shared = common
+        if one.trackingData is not None and word == "PN_CLICK":
+            shared = common | {"outside": common["outside"] | {"": {"trackingData": one.trackingData}}}
+        variations = None if one.variations is None else tuple([_id_text(number) for number in one.variations])
+        if variations is None and one.variationId is not None:
+            legacy = one.variationId if isinstance(one.variationId, list) else [one.variationId]
+            variations, keys = tuple([_id_text(number) for number in legacy]), keys | {"variationId"}
+        origin = Origin("dynamic_yield", "engagement", word)
+        properties = rest(raw, keys)
+        for slot in (one.slotIds or ()) if word == "SLOT_IMP" else (one.slotId,):
+            found.append(  # a generator would hide that one engagement may be several views
                 Engagement(
                     id=f"{inbound.id}-{len(found)}",
                     origin=origin,
-                    action=wire.ACTIONS[one.type],
+                    action=wire.ACTIONS[word],
                     decision_id=one.decisionId,
                     slot_id=slot,
                     variations=variations,
                     properties=properties,
-                    **common | {"outside": beside},
+                    **shared,
                 )
             )
     return tuple(found)
@@ -54,25 +57,14 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
 
 def _has_its_id(one: wire.Engagement) -> bool:
     """Whether an engagement has what its type needs."""
-    match one.type:
-        case "CLICK" | "IMP":
-            return bool(one.decisionId)
-        case "SLOT_CLICK":
-            return bool(one.slotId)
-        case "SLOT_IMP":
-            return bool(one.slotIds) and all(one.slotIds or ())
-        case _:
-            return one.trackingData is not None
-
-
-def _variations(one: wire.Engagement) -> tuple[tuple[str, ...] | None, frozenset[str]]:
-    """The variation ids as text, and the legacy key that they stood under, if they did."""
-    if one.variations is not None:
-        return tuple([_id_text(number) for number in one.variations]), frozenset()
-    if one.variationId is None:
-        return None, frozenset()
-    legacy = one.variationId if isinstance(one.variationId, list) else [one.variationId]
-    return tuple([_id_text(number) for number in legacy]), frozenset({"variationId"})
+    word = one.type
+    if word in ("CLICK", "IMP"):
+        return bool(one.decisionId)
+    if word == "SLOT_CLICK":
+        return bool(one.slotId)
+    if word == "SLOT_IMP":
+        return bool(one.slotIds) and all(one.slotIds or ())
+    return one.trackingData is not None
 
 
 def _id_text(number: float | str) -> str:

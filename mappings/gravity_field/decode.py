@@ -16,9 +16,9 @@ from gateway.model import (
     Session,
     User,
 )
+from gateway.times import from_iso
 from gateway.wire import rest
 from mappings import _catalogue as catalogue
-from mappings._time import from_iso
 from mappings.gravity_field import wire
 
 

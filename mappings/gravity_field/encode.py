@@ -1,5 +1,6 @@
 """From interactions to the vendor's bodies."""
 
+from functools import cache
 from typing import Any
 
 from gateway.contract import (
@@ -13,9 +14,9 @@ from gateway.model import (
     Event,
     Interaction,
 )
+from gateway.times import moment
 from gateway.wire import known, restored, without_nulls
 from mappings import _catalogue as catalogue
-from mappings._time import moment
 from mappings.gravity_field import wire
 
 # Out, another vendor's interactions
@@ -26,20 +27,25 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
     word = _word(interaction)
     if word is None:
         return Refusal("unsupported", ("action",))
-    missing = _missing(interaction)
-    ids = {"slotId": interaction.slot_id} if word == "SLOT_CLICK" else {"decisionId": interaction.decision_id}
-    if not any(ids.values()):
-        missing.append("decision_id")
-    if missing:
-        return Refusal("missing", tuple(sorted(missing)))
-    content: dict[str, Any] = {"type": word, **ids}
-    said = {"slot_id" if word == "SLOT_CLICK" else "decision_id"} | _said_page(interaction)
+    key, name = ("slotId", "slot_id") if word == "SLOT_CLICK" else ("decisionId", "decision_id")
+    id_ = getattr(interaction, name)
+    if not (id_ and interaction.user.id and interaction.page.location):
+        return Refusal("missing", tuple(sorted([*_missing(interaction), *(() if id_ else (name,))])))
+    content: dict[str, Any] = {"type": word, key: id_}
     if interaction.variations:
         content["variations"] = interaction.variations
-    if interaction.occurred_at is not None and (time := _event_time(interaction.occurred_at)):
+    time = None if interaction.occurred_at is None else _event_time(interaction.occurred_at)
+    if time:
         content["event_time"] = time
-        said.add("occurred_at")
-    return Encoded((Part("engagement", content, _envelope(interaction)),), wire.ENGAGEMENT_SAID | said)
+    said = _engagement_said(name, typed=interaction.page.type in wire.PAGE_TYPES, timed=time is not None)
+    return Encoded((Part("engagement", content, _envelope(interaction)),), said)
+
+
+@cache
+def _engagement_said(id_name: str, *, typed: bool, timed: bool) -> frozenset[str]:
+    """What an engagement carries, by its id and whether its page type and its time could be said."""
+    also = {id_name, *(("page.type",) if typed else ()), *(("occurred_at",) if timed else ())}
+    return wire.ENGAGEMENT_SAID | also
 
 
 def _word(interaction: Engagement) -> str | None:

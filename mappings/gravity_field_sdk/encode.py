@@ -14,9 +14,9 @@ from gateway.model import (
     Interaction,
     is_empty,
 )
+from gateway.times import moment
 from gateway.wire import json_text, known, restored, without_nulls
 from mappings import _catalogue as catalogue
-from mappings._time import moment
 from mappings.gravity_field_sdk import wire
 
 # Out, another vendor's interactions

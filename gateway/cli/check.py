@@ -1,0 +1,65 @@
+"""`gateway check`: every fault of a configuration, or what its routes do to what passes through them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from gateway.cli import Mappings
+from gateway.cli.configuration import DEFAULT, read
+from gateway.contract import VendorMapping
+from gateway.fidelity import measure
+from gateway.routing import Route, RouteTarget
+
+
+@click.command("check")
+@click.option("-c", "--config", "path", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
+@click.pass_obj
+def command(mappings: Mappings, path: Path) -> None:
+    """Check a configuration: all its faults and exit status 1, or what each route keeps, fills, loses and refuses."""
+    config = read(path, mappings)
+    click.echo(f"{path}: valid; {len(config.routes)} routes, {len(config.upstreams)} upstreams")
+    for warning in config.warnings:
+        click.echo(f"warning: {warning}")
+    for route in config.routes:
+        click.echo("\n" + "\n".join(_route(route, mappings)))
+
+
+def _route(route: Route, mappings: Mapping[str, type[VendorMapping]]) -> Iterator[str]:
+    source = mappings[route.accepts].example()
+    callers = ", ".join(sorted(route.clients)) or "anyone, no key asked"
+    yield f"{route.name}: {route.accepts} ({route.mode}) from {callers}"
+    for endpoint in source.ENDPOINTS:
+        for path in endpoint.paths:
+            yield f"  {endpoint.method} {route.prefix}{path}"
+    for one in route.targets:
+        yield from _target(one, source)
+    if any(not one.primary for one in route.targets):
+        yield "  note: targets that are not primary are sent from a bounded queue in memory; a stop can lose what waits"
+
+
+def _target(one: RouteTarget, source: VendorMapping) -> Iterator[str]:
+    target = one.target
+    vendor = target.mapping.NAME
+    yield f"  → {target.name}: {vendor}{', primary' if one.primary else ''}"
+    if vendor == source.NAME:
+        yield "      keeps everything as it came"
+        return
+    found = measure(source, target)
+    filled = [name for name, _, _ in target.fill.values]
+    total = len(found.carried) + len(found.refused)
+    whole = f"all {total} kinds of interaction" if not found.refused else ", ".join(found.carried)
+    yield f"      carries {whole or 'nothing'}"
+    for word, names in (
+        ("keeps", found.kept),
+        ("fills", filled),
+        ("needs a fill of", found.needs),
+        ("loses", found.lost),
+        ("copies another vendor's", found.copied),
+    ):
+        if names:
+            yield f"      {word} {', '.join(names)}"
+    for kind, why in found.refused.items():
+        yield f"      refuses {kind}: {why}"
+    if "device.user_agent" in target.privacy.drop or "device.ip" in target.privacy.drop:
+        yield "      hides the device: the vendor will see the gateway's own address or browser instead"

@@ -1,0 +1,202 @@
+"""Facts by their canonical names: one read (`get`), one set (`put`), all that a source stated (`stated`)."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import attrgetter
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from gateway.model import (
+    ENGAGEMENT_FIELDS,
+    EVENT_FIELDS,
+    NO_DEVICE,
+    NO_PAGE,
+    SHARED_FIELDS,
+    Device,
+    Engagement,
+    Event,
+    Interaction,
+    Item,
+    Page,
+    Session,
+    User,
+    is_empty,
+)
+
+
+def _of_first_item(key: str, interaction: Interaction) -> Any:
+    return getattr(interaction.items[0], key) if interaction.items else None
+
+
+def _of_items(key: str, interaction: Interaction) -> tuple[Any, ...]:
+    return tuple([getattr(item, key) for item in interaction.items])
+
+
+_SHARED_GETTERS: Final[dict[str, Callable[[Any], Any]]] = {
+    **{name: attrgetter(name) for name in (*SHARED_FIELDS, "origin.vendor", "origin.endpoint", "origin.type")},
+    **{f"item.{key}": partial(_of_first_item, key) for key in Item.__struct_fields__},
+    **{f"items.{key}": partial(_of_items, key) for key in ("kind", "id")},
+}
+_GETTERS: Final[dict[type, dict[str, Callable[[Any], Any]]]] = {
+    Engagement: {name: attrgetter(name) for name in ENGAGEMENT_FIELDS} | _SHARED_GETTERS,
+    Event: {name: attrgetter(name) for name in EVENT_FIELDS} | _SHARED_GETTERS,
+}
+
+
+_SECTIONS: Final = {name: (name.partition(".")[0], name.partition(".")[2]) for name in SHARED_FIELDS if "." in name}
+
+
+def applies(interaction: Interaction, name: str) -> bool:
+    """Whether this kind of interaction has the canonical field at all."""
+    return name in _GETTERS[type(interaction)] or name.startswith("properties.")
+
+
+def get(interaction: Interaction, name: str) -> Any:
+    """The value behind a canonical name or reference, None when it states nothing or the kind has no such field."""
+    getter = _GETTERS[type(interaction)].get(name)
+    if getter is not None:
+        value = getter(interaction)
+    elif name.startswith("properties."):
+        value = _property(interaction, name.removeprefix("properties."))
+    else:
+        return None
+    return None if is_empty(value) else value
+
+
+def put(interaction: Interaction, name: str, value: Any) -> Interaction:
+    """The interaction with one canonical field set to a value, or taken away with None."""
+    if name in _SECTIONS:
+        section, key = _SECTIONS[name]
+        return replace(interaction, **{section: replace(getattr(interaction, section), **{key: value})})
+    if name.startswith("properties."):
+        return _put_property(interaction, name.removeprefix("properties."), value)
+    return replace(interaction, **{name: () if name == "items" and value is None else value})
+
+
+def stated(interaction: Interaction) -> set[str]:
+    """The canonical names of everything that the interaction says."""
+    names = _stated_engagement(interaction) if isinstance(interaction, Engagement) else _stated_event(interaction)
+    _add_person(names, interaction.user, interaction.session)
+    if interaction.page is not NO_PAGE:
+        _add_page(names, interaction.page)
+    if interaction.device is not NO_DEVICE:
+        _add_device(names, interaction.device)
+    if interaction.occurred_at is not None:
+        names.add("occurred_at")
+    if interaction.placement:
+        names.add("placement")
+    if interaction.channel:
+        names.add("channel")
+    if interaction.brand:
+        names.add("brand")
+    if interaction.consent is not None:
+        names.add("consent")
+    if interaction.items:
+        names.add("items")
+        if any(not is_empty(item.position) for item in interaction.items):
+            names.add("items.position")
+    for key, value in interaction.properties.items():
+        if not is_empty(value):
+            names.add(f"properties.{key}")
+    for path, rest in interaction.outside.items():
+        if rest and path != "options":
+            names.update(_stated_outside(path, rest))
+    return names
+
+
+def _add_person(names: set[str], user: User, session: Session) -> None:
+    if user.id:
+        names.add("user.id")
+    if user.vendor_id:
+        names.add("user.vendor_id")
+    if user.vendor_server_id:
+        names.add("user.vendor_server_id")
+    if session.id:
+        names.add("session.id")
+    if session.vendor_id:
+        names.add("session.vendor_id")
+
+
+def _add_page(names: set[str], page: Page) -> None:
+    if page.type:
+        names.add("page.type")
+    if page.data:
+        names.add("page.data")
+    if page.location:
+        names.add("page.location")
+    if page.referrer:
+        names.add("page.referrer")
+    if page.locale:
+        names.add("page.locale")
+
+
+def _add_device(names: set[str], device: Device) -> None:
+    if device.ip:
+        names.add("device.ip")
+    if device.user_agent:
+        names.add("device.user_agent")
+    if device.id:
+        names.add("device.id")
+
+
+def _stated_engagement(interaction: Engagement) -> set[str]:
+    names = {"action"}
+    if interaction.decision_id:
+        names.add("decision_id")
+    if interaction.slot_id:
+        names.add("slot_id")
+    if interaction.variations:
+        names.add("variations")
+    if interaction.label:
+        names.add("label")
+    return names
+
+
+def _stated_event(interaction: Event) -> set[str]:
+    names = {"type"}
+    if interaction.name:
+        names.add("name")
+    if interaction.value is not None:
+        names.add("value")
+    if interaction.currency:
+        names.add("currency")
+    if interaction.quantity is not None:
+        names.add("quantity")
+    if interaction.product_id:
+        names.add("product_id")
+    if interaction.cart:
+        names.add("cart")
+    if interaction.transaction_id:
+        names.add("transaction_id")
+    return names
+
+
+def _stated_outside(path: str, rest: dict[str, Any]) -> Iterator[str]:
+    prefix = f"properties.{path}." if path else "properties."
+    return (prefix + key for key, value in rest.items() if not is_empty(value))
+
+
+def _property(interaction: Interaction, name: str) -> Any:
+    if name in interaction.properties:
+        return interaction.properties[name]
+    path, _, key = name.rpartition(".")
+    return interaction.outside.get(path, {}).get(key)
+
+
+def _put_property(interaction: Interaction, name: str, value: Any) -> Interaction:
+    """Set a property wherever it stands: the interaction's own, beside it, or both."""
+    path, _, key = name.rpartition(".")
+    beside = key in interaction.outside.get(path, {})
+    if beside:
+        outside = interaction.outside | {path: _with(interaction.outside[path], key, value)}
+        interaction = replace(interaction, outside=outside)
+    if beside and name not in interaction.properties:
+        return interaction
+    return replace(interaction, properties=_with(interaction.properties, name, value))
+
+
+def _with(values: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    if value is None:
+        return {other: kept for other, kept in values.items() if other != key}
+    return values | {key: value}

@@ -1,0 +1,85 @@
+"""From the vendor's body to an interaction."""
+
+from typing import Any, TypeGuard
+
+from msgspec import structs
+
+from gateway.contract import Inbound
+from gateway.model import Engagement, Event, Interaction, Item, Origin, Page, User
+from mappings.vaix import wire
+
+
+def interaction(inbound: Inbound, tree: Any) -> Interaction:
+    """The one interaction of a body."""
+    body = wire.TRACKED.read(tree)
+    form = wire.FORMS[body.event_type]
+    data = dict(body.data or {})
+    spelling: dict[str, Any] = {"user_id": "user_id" in tree, "data": body.data is not None}
+    common: dict[str, Any] = {
+        "id": f"{inbound.id}-0",
+        "origin": Origin("vaix", "events", body.event_type, spelling),
+        "received_at": inbound.received_at,
+    }
+    if form.ids and form.ids.read:
+        common["items"] = _items(form.ids, data, spelling)
+    texts = {name: data.pop(key) for key, name in form.texts.items() if isinstance(data.get(key), str)}
+    if "page.location" in texts or "page.referrer" in texts:
+        common["page"] = Page(location=texts.pop("page.location", None), referrer=texts.pop("page.referrer", None))
+    if body.user_id is not None:
+        common["user"] = User(_text(body.user_id))
+    if form.action:
+        return Engagement(action=form.action, properties=data, **common, **texts)
+    name = body.event_type if form.type == "custom" else None
+    return Event(type=form.type, name=name, properties=data, **common, **texts)
+
+
+def _text(user_id: str | float) -> str:
+    """A user id as text: `12` for 12 and 12.0 alike."""
+    return str(int(user_id)) if isinstance(user_id, float) and user_id.is_integer() else str(user_id)
+
+
+def _items(ids: wire.Ids, data: dict[str, Any], spelling: dict[str, Any]) -> tuple[Item, ...]:
+    """The items of a body, taken out of its data; a list whose entries say more stays there beside its items."""
+    items = _listed(ids, data, spelling) if ids.many else _single(ids, data)
+    if items and items[0].position is None and _is_position(data.get("position")):
+        spelling["position"] = True
+        items = (structs.replace(items[0], position=data.pop("position")), *items[1:])
+    return items
+
+
+def _single(ids: wire.Ids, data: dict[str, Any]) -> tuple[Item, ...]:
+    if not _is_id(data.get(ids.key)):
+        return ()
+    parent = data.pop(ids.parent) if ids.parent and _is_id(data.get(ids.parent)) else None
+    return (Item(ids.kind, data.pop(ids.key), parent),)
+
+
+def _listed(ids: wire.Ids, data: dict[str, Any], spelling: dict[str, Any]) -> tuple[Item, ...]:
+    entries = data.get(ids.key)
+    if not isinstance(entries, list):
+        return ()
+    items = tuple([item for item in [_entry(ids, entry) for entry in entries] if item])
+    if len(items) < len(entries):
+        return ()
+    if items and [ids.entry(item) for item in items] == entries:
+        del data[ids.key]
+    elif items:
+        spelling["kept"] = ids.key
+    return items
+
+
+def _entry(ids: wire.Ids, entry: Any) -> Item | None:
+    """One entry of a list, an object or a bare id; None where it has no id."""
+    members = entry if isinstance(entry, dict) else {"id": entry}
+    id_, parent, position = members.get("id"), members.get(ids.parent), members.get("position")
+    if not _is_id(id_):
+        return None
+    return Item(ids.kind, id_, parent if _is_id(parent) else None, position if _is_position(position) else None)
+
+
+def _is_id(value: object) -> TypeGuard[str | int]:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+
+
+def _is_position(value: object) -> TypeGuard[str | float]:
+    return isinstance(value, float) or _is_id(value)
