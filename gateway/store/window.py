@@ -1,8 +1,9 @@
 """How far one target is in the log: pure bookkeeping that every embedded engine shares.
 
-A cursor (the lowest unfinished position), a window of at most 1,024 unfinished or waiting positions above it, and parked
-exceptions below it. What is to be tried again waits inside the window; only when the window is full is it parked, so
-that one slow inbound never holds up those behind it, and an outage, in which nothing new is leased, parks nothing.
+A cursor (the lowest unfinished position), a window of at most 1,024 unfinished or waiting positions above it, and
+parked exceptions below it. What is to be tried again waits inside the window; only when the window is full is it
+parked, so that one slow inbound never holds up those behind it, and an outage, in which nothing new is leased, parks
+nothing.
 """
 
 import heapq
@@ -83,5 +84,5 @@ class Window:
         return found
 
     def _advance(self) -> None:
-        while self._open and next(iter(self._open.values())):
+        while self._open and next(iter(self._open.items()))[1]:
             self._open.popitem(last=False)
