@@ -71,9 +71,12 @@ def _listed(ids: wire.Ids, data: dict[str, Any], spelling: dict[str, Any]) -> tu
 def _entry(ids: wire.Ids, entry: Any) -> Item | None:
     """One entry of a list, an object or a bare id; None where it has no id."""
     members = entry if isinstance(entry, dict) else {"id": entry}
-    id_, parent, position = members.get("id"), members.get(ids.parent), members.get("position")
+    id_ = members.get("id")
     if not _is_id(id_):
         return None
+    if len(members) == 1:
+        return Item(ids.kind, id_)
+    parent, position = members.get(ids.parent), members.get("position")
     return Item(ids.kind, id_, parent if _is_id(parent) else None, position if _is_position(position) else None)
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct, field, structs
 
 from gateway.contract import Endpoint
 from gateway.model import Action, EventType, Item
-from gateway.wire import Shape, known
+from gateway.wire import Shape
 
 EventWord = Literal[
     "add:casino_game",
@@ -86,7 +86,12 @@ class Ids(Struct, frozen=True):
 
     def entry(self, item: Item) -> dict[str, Any]:
         """One entry of a list as the vendor writes it."""
-        return known(id=item.id, event_id=item.parent_id if self.parent else None, position=item.position)
+        members: dict[str, Any] = {"id": item.id}
+        if self.parent and item.parent_id is not None:
+            members[self.parent] = item.parent_id
+        if item.position is not None:
+            members["position"] = item.position
+        return members
 
 
 _TEXTS: Final = {"page": "page.location", "location": "placement", "channel": "channel", "brand": "brand"}
