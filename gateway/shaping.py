@@ -92,7 +92,7 @@ class Privacy(Struct, frozen=True):
     def hide(self, interaction: Interaction) -> Interaction:
         """The interaction without what is dropped and with what is hashed."""
         for name in self.drop:
-            if get(interaction, name) is not None:
+            while get(interaction, name) is not None:  # a property may stand in the interaction and beside it
                 interaction = put(interaction, name, None)
         for name in self.hash:
             value = get(interaction, name)

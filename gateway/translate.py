@@ -123,11 +123,10 @@ def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own
     filled: dict[str, tuple[str, ...]] = {}
     if target.privacy is not _NO_PRIVACY:
         interaction = target.privacy.hide(interaction)
-        if own and target.mapping.MINTS_USERS and names & USER_IDS and not identified(interaction):
-            return Refusal("missing", ("user.id",))
-        names = names.difference(target.privacy.hidden)
     if target.fill is not _NO_FILL:
         interaction, filled = target.fill.apply(interaction)
+    if own and target.mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
+        return Refusal("missing", ("user.id",))
     encoded = target.mapping.encode(interaction)
     if isinstance(encoded, Refusal) and target.unsupported == "event" and _turns(encoded):
         encoded = _encode_turned(interaction, target.mapping)
@@ -135,18 +134,25 @@ def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own
         return encoded
     if encoded.said is None:
         return _Said(encoded.parts, _NOTHING, _NOTHING)
-    carried = encoded.said
-    copied = _NOTHING if own else (carried & names & CAMPAIGN_IDS).difference(filled)
+    copied = _NOTHING if own else (encoded.said & names & CAMPAIGN_IDS).difference(filled)
     if copied and target.strict_ids:
         return Refusal("unknown_id", tuple(sorted(copied)))
-    losses = names - carried
-    if encoded.partly:
-        losses |= encoded.partly & names
+    if target.privacy is not _NO_PRIVACY:
+        names = names.difference(target.privacy.hidden)
+    return _Said(encoded.parts, _losses(names, encoded.said, encoded.partly, filled), copied)
+
+
+def _losses(
+    names: frozenset[str], said: frozenset[str], partly: frozenset[str], filled: Mapping[str, tuple[str, ...]]
+) -> frozenset[str]:
+    """What was stated and is not said in full, neither by itself nor by a fill that refers to it."""
+    losses = names - said
+    if partly:
+        losses |= partly & names
     if losses and filled:
-        losses = losses.difference(*(_carried_by(refers) for name, refers in filled.items() if name in carried))
-    if "items" in losses:
-        losses = losses - {"items.position"}
-    return _Said(encoded.parts, frozenset(losses), copied)
+        whole = said - partly
+        losses = losses.difference(*(_carried_by(refers) for name, refers in filled.items() if name in whole))
+    return losses - {"items.position"} if "items" in losses else losses
 
 
 def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
@@ -253,7 +259,7 @@ def _request(batch: list[Part], indices: list[int], mapping: VendorMapping, pass
 
 def passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
     """The caller's headers that the target's vendor reads by itself and its owner does not hide."""
-    hidden = target.privacy.drop
+    hidden = (*target.privacy.drop, *target.privacy.hash)
     return {
         name: value
         for name in target.mapping.PASSES_ON

@@ -187,7 +187,7 @@ def own_event(event: Event, type_key: str) -> dict[str, Any]:
     """What an event for the vendor it came from holds beside its name: everything, as it came but for nulls."""
     properties: dict[str, Any] = without_nulls(event.properties)
     spelling = event.origin.spelling
-    clash: dict[str, Any] = without_nulls(spelling["clash"])
+    clash = {key: value for key, value in without_nulls(spelling["clash"]).items() if key in properties}
     beside = {key: properties.pop(key) for key in spelling["beside"] if key in properties and key not in clash}
     if event.origin.type:
         properties[type_key] = event.origin.type

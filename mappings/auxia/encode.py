@@ -114,9 +114,8 @@ def own_engagement(interaction: Engagement, project_id: str) -> Encoded:
 
 
 def own_event(interaction: Event, project_id: str) -> Encoded:
-    """An event as it came; the `insertId` that keeps a retry single is added where there was none."""
+    """An event as it came."""
     spelling, outside = interaction.origin.spelling, interaction.outside
-    inserted = spelling["insertId"]
     time = None
     if interaction.occurred_at is not None:
         same = interaction.occurred_at == spelling["occurred_at"]
@@ -124,7 +123,7 @@ def own_event(interaction: Event, project_id: str) -> Encoded:
     values = _own_values(interaction)
     content = known(
         eventName=interaction.name if interaction.type == "custom" else interaction.type,
-        insertId=interaction.id if inserted is None else inserted,
+        insertId=spelling["insertId"],
         eventProperties=values if values or spelling["eventProperties"] is not None else None,
         clientEventTimestamp=time,
         sessionId=interaction.session.id,

@@ -115,7 +115,7 @@ class PageView(_Wire, frozen=True):
 
 
 _A_SESSION: Final = {
-    "if": {"required": ["sessionId"]},
+    "if": {"required": ["sessionId"], "properties": {"sessionId": {"type": "string"}}},
     "else": {"required": ["session"], "properties": {"session": {"type": "object"}}},
 }
 ENGAGEMENTS: Final = Shape(Engagements, _A_SESSION)

@@ -134,7 +134,9 @@ def own_event(interaction: Event) -> Encoded:
     if interaction.occurred_at is not None:
         time = spelling["eventTime"] or _event_time(interaction.occurred_at)
     custom: dict[str, Any] = without_nulls(interaction.properties)
-    beside = {key: custom.pop(key) for key in spelling["beside"] if key in custom and key not in spelling["clash"]}
+    clash = {key: value for key, value in without_nulls(spelling["clash"]).items() if key in custom}
+    beside = {key: custom.pop(key) for key in spelling["beside"] if key in custom and key not in clash}
+    custom = {key: value if isinstance(value, str) else json_text(value) for key, value in custom.items()}
     fields = {key: getattr(interaction, name) for name, key in catalogue.KEYS.items() if name != "cart"}
     content = known(
         type=interaction.origin.type,
@@ -144,7 +146,7 @@ def own_event(interaction: Event) -> Encoded:
         customProps=custom if custom or spelling["customProps"] else None,
         **fields,
     )
-    content |= beside | without_nulls(spelling["clash"])
+    content |= beside | clash
     return Encoded((Part("event", content, _own_envelope(interaction)),), None)
 
 
