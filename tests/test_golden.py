@@ -47,7 +47,7 @@ class Story(msgspec.Struct):
 
 
 def read(path):
-    settings_text, inbound_text, *told = path.read_text().split(f"{RULE}\n")
+    settings_text, inbound_text, told = path.read_text().split(f"{RULE}\n", 2)
     settings = tomllib.loads(settings_text)
     lines, _, body = inbound_text.partition("\n\n")
     request, *header_lines = lines.splitlines()
@@ -67,7 +67,7 @@ def read(path):
         received_at=from_iso(settings.get("received_at", "2026-11-21T10:00:00.123456Z")),
         client_ip=settings.get("client_ip"),
     )
-    return Story(settings, source, inbound, f"{settings_text}{RULE}\n{inbound_text}{RULE}\n", RULE.join(told))
+    return Story(settings, source, inbound, f"{settings_text}{RULE}\n{inbound_text}{RULE}\n", told)
 
 
 def replay(story):
