@@ -9,6 +9,7 @@
     │   ├── NoSuchPath           404
     │   ├── WrongMethod          405  carries the methods that are allowed
     │   ├── BodyTimeout          408  the body did not arrive in time
+    │   ├── CallerGone           400  the caller went away before its body was complete
     │   ├── TooLarge             413
     │   ├── WrongContentType     415
     │   ├── RateLimited          429  carries the seconds to wait
@@ -21,6 +22,7 @@
     │   └── UpstreamAnswered     4xx as the vendor's own; 502 for its failures and for what a success hid
     ├── Refused                  422  no interaction of the inbound can be carried by the target
     ├── StoreUnusable            the store cannot be opened
+    ├── CannotListen             a port cannot be had
     └── ConfigFaults             the configuration; names every fault
 
 Each class carries the HTTP `status` that a caller sees and a stable `code` for logs and metrics.
@@ -122,6 +124,13 @@ class BodyTimeout(Rejected):
     code = "body_timeout"
 
 
+class CallerGone(Rejected):
+    """The caller went away before its body was complete: nobody will read the answer."""
+
+    status = 400
+    code = "caller_gone"
+
+
 class TooLarge(Rejected):
     """The body, or what it inflates to, exceeds `[server] max_body`."""
 
@@ -200,6 +209,12 @@ class Refused(_Faulty):
 
     status = 422
     code = "refused"
+
+
+class CannotListen(GatewayError):
+    """A port cannot be had: it is in use, forbidden, or the host is not this machine's."""
+
+    code = "cannot_listen"
 
 
 class ConfigFaults(_Faulty):

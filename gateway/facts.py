@@ -74,7 +74,7 @@ def put(interaction: Interaction, name: str, value: Any) -> Interaction:
     return replace(interaction, **{name: () if name == "items" and value is None else value})
 
 
-def stated(interaction: Interaction) -> set[str]:
+def stated(interaction: Interaction) -> frozenset[str]:  # noqa: C901, PLR0912  # one plain test for each fact
     """The canonical names of everything that the interaction says."""
     names = _stated_engagement(interaction) if isinstance(interaction, Engagement) else _stated_event(interaction)
     _add_person(names, interaction.user, interaction.session)
@@ -83,92 +83,92 @@ def stated(interaction: Interaction) -> set[str]:
     if interaction.device is not NO_DEVICE:
         _add_device(names, interaction.device)
     if interaction.occurred_at is not None:
-        names.add("occurred_at")
+        names.append("occurred_at")
     if interaction.placement:
-        names.add("placement")
+        names.append("placement")
     if interaction.channel:
-        names.add("channel")
+        names.append("channel")
     if interaction.brand:
-        names.add("brand")
+        names.append("brand")
     if interaction.consent is not None:
-        names.add("consent")
+        names.append("consent")
     if interaction.items:
-        names.add("items")
+        names.append("items")
         if any(not is_empty(item.position) for item in interaction.items):
-            names.add("items.position")
+            names.append("items.position")
     for key, value in interaction.properties.items():
-        if not is_empty(value):
-            names.add(f"properties.{key}")
+        if value or not is_empty(value):
+            names.append(f"properties.{key}")
     for path, rest in interaction.outside.items():
         if rest and path != "options":
-            names.update(_stated_outside(path, rest))
-    return names
+            names.extend(_stated_outside(path, rest))
+    return frozenset(names)
 
 
-def _add_person(names: set[str], user: User, session: Session) -> None:
+def _add_person(names: list[str], user: User, session: Session) -> None:
     if user.id:
-        names.add("user.id")
+        names.append("user.id")
     if user.vendor_id:
-        names.add("user.vendor_id")
+        names.append("user.vendor_id")
     if user.vendor_server_id:
-        names.add("user.vendor_server_id")
+        names.append("user.vendor_server_id")
     if session.id:
-        names.add("session.id")
+        names.append("session.id")
     if session.vendor_id:
-        names.add("session.vendor_id")
+        names.append("session.vendor_id")
 
 
-def _add_page(names: set[str], page: Page) -> None:
+def _add_page(names: list[str], page: Page) -> None:
     if page.type:
-        names.add("page.type")
+        names.append("page.type")
     if page.data:
-        names.add("page.data")
+        names.append("page.data")
     if page.location:
-        names.add("page.location")
+        names.append("page.location")
     if page.referrer:
-        names.add("page.referrer")
+        names.append("page.referrer")
     if page.locale:
-        names.add("page.locale")
+        names.append("page.locale")
 
 
-def _add_device(names: set[str], device: Device) -> None:
+def _add_device(names: list[str], device: Device) -> None:
     if device.ip:
-        names.add("device.ip")
+        names.append("device.ip")
     if device.user_agent:
-        names.add("device.user_agent")
+        names.append("device.user_agent")
     if device.id:
-        names.add("device.id")
+        names.append("device.id")
 
 
-def _stated_engagement(interaction: Engagement) -> set[str]:
-    names = {"action"}
+def _stated_engagement(interaction: Engagement) -> list[str]:
+    names = ["action"]
     if interaction.decision_id:
-        names.add("decision_id")
+        names.append("decision_id")
     if interaction.slot_id:
-        names.add("slot_id")
+        names.append("slot_id")
     if interaction.variations:
-        names.add("variations")
+        names.append("variations")
     if interaction.label:
-        names.add("label")
+        names.append("label")
     return names
 
 
-def _stated_event(interaction: Event) -> set[str]:
-    names = {"type"}
+def _stated_event(interaction: Event) -> list[str]:
+    names = ["type"]
     if interaction.name:
-        names.add("name")
+        names.append("name")
     if interaction.value is not None:
-        names.add("value")
+        names.append("value")
     if interaction.currency:
-        names.add("currency")
+        names.append("currency")
     if interaction.quantity is not None:
-        names.add("quantity")
+        names.append("quantity")
     if interaction.product_id:
-        names.add("product_id")
+        names.append("product_id")
     if interaction.cart:
-        names.add("cart")
+        names.append("cart")
     if interaction.transaction_id:
-        names.add("transaction_id")
+        names.append("transaction_id")
     return names
 
 

@@ -46,6 +46,10 @@ _FACTS: Final[dict[str, Any]] = {
     "brand": "shop.example",
     "consent": True,
 }
+_BY: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("decision", {"decision_id": "decision-1"}),
+    ("slot", {"slot_id": "slot-1"}),
+)
 _CATALOGUE: Final[dict[str, dict[str, Any]]] = {
     "message_opt_in": {"pushId": "push-1"},
     "message_opt_out": {"pushId": "push-1"},
@@ -133,9 +137,9 @@ def spoken(source: VendorMapping) -> Iterator[tuple[str, Decoded]]:
 def examples() -> Iterator[tuple[str, Interaction]]:
     """One fully filled interaction of every kind, by the kind's name."""
     origin = Origin("example", "example")
-    facts = {"id": "example-0", "origin": origin, **_FACTS}
+    facts: dict[str, Any] = {"id": "example-0", "origin": origin, **_FACTS}
     for action in get_args(Action):
-        for by, ids in (("decision", {"decision_id": "decision-1"}), ("slot", {"slot_id": "slot-1"})):
+        for by, ids in _BY:
             yield (
                 f"{action} by {by}",
                 Engagement(

@@ -6,7 +6,7 @@ stand by name.
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Literal
 
 import structlog
@@ -31,11 +31,11 @@ def configure(level: str, form: Literal["auto", "json", "console"]) -> None:
     )
 
 
-def _as_json(_: Any, __: str, event: dict[str, Any]) -> bytes:
+def _as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> bytes:
     return json.encode(event)
 
 
 def sampler(requests: str | float, draw: Callable[[], float] = random.random) -> Callable[[int], bool]:
-    """Whether an inbound answered with a status gets its line: `all`, `errors` (400 and up), or a share beside those."""
+    """Whether an inbound answered with a status gets its line: `all`, `errors` (400, up), or a share beside those."""
     share = {"all": 1.0, "errors": 0.0}.get(requests, requests) if isinstance(requests, str) else requests
     return lambda status: status >= 400 or share == 1.0 or draw() < float(share)

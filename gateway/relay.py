@@ -1,25 +1,39 @@
 """One inbound's whole life, in order; the one error boundary; the one log line.
 
-take: match the route → read the body → decode → answer, and log
-_forward: translate for every target → queue the others → send the primary → word its answer
+take      match the route, hold back who is too fast, read the body, word every error, log
+_accept   decode; keep it (store mode) or forward it
+_forward  keep the others' copy, ask the primary, word its answer
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.contract import Answer, Inbound, VendorMapping
-from gateway.delivery.forward import Sent, send_all, word
-from gateway.delivery.shadow import Shadow
+from gateway.delivery.forward import Sent, send_all, storable, word
+from gateway.delivery.keeping import record_of
+from gateway.delivery.settle import refused_names
 from gateway.delivery.upstream import Upstream
-from gateway.errors import GatewayError, Overloaded, RateLimited, UpstreamAnswered, WrongContentType, WrongMethod
+from gateway.errors import (
+    GatewayError,
+    Overloaded,
+    RateLimited,
+    StoreFull,
+    UpstreamAnswered,
+    WrongContentType,
+    WrongMethod,
+)
 from gateway.limits import RateLimit
-from gateway.routing import Match, Table
+from gateway.metrics import Metrics
+from gateway.model import identified
+from gateway.routing import Match, Route, RouteTarget, Table
+from gateway.store.contract import Record, Store
 from gateway.translate import Decoded, Translation, decode, translate
 from gateway.wire import encode_json
 
@@ -44,125 +58,132 @@ class Request(Struct, frozen=True):
 
 
 class Line(Struct):
-    """What the log says of one inbound."""
+    """What the log says of one inbound; losses are those towards the target whose answer the caller got."""
 
     request_id: str
     route: str = "-"
     vendor: str = "-"
     client: str | None = None
     interactions: int = 0
-    targets: dict[str, str] | None = None
+    targets: dict[str, str] = field(default_factory=dict)
     losses: frozenset[str] = frozenset()
     copied: frozenset[str] = frozenset()
-    refused: tuple[str, ...] = ()
+    refused: list[str] = field(default_factory=list)
     error: str | None = None
+
+    def tell(self, target: str, translation: Translation, sent: list[Sent]) -> None:
+        """Note what became of the target whose answer the caller gets."""
+        self.targets[target] = ",".join(one.outcome for one in sent) or "nothing"
+        self.losses, self.copied = translation.losses, translation.copied
+        self.refused = refused_names(translation.refused)
+
+
+class Rules(Struct, frozen=True):
+    """What a configuration says of inbounds; a reload replaces it whole, and who began under the old ends under it."""
+
+    table: Table
+    upstreams: Mapping[str, Upstream]
+    limits: Mapping[str, RateLimit]
+    logs: Callable[[int], bool]
 
 
 class Relay:
-    """What happens to every inbound: `table` says where it belongs, `upstreams` are the vendors by name."""
+    """What happens to every inbound, by the `rules` in force."""
 
-    def __init__(
-        self,
-        table: Table,
-        upstreams: Mapping[str, Upstream],
-        limits: Mapping[str, RateLimit],
-        logs: Callable[[int], bool],
-    ) -> None:
-        self._table = table
-        self._limits = limits
-        self._upstreams = upstreams
-        self._logs = logs
+    def __init__(self, rules: Rules, store: Store, metrics: Metrics) -> None:
+        self.rules = rules
+        self._store = store
+        self._metrics = metrics
         self._log = structlog.get_logger()
-        self._shadows = {
-            one.target.name: Shadow(one.target.name, upstreams[one.upstream], self._report)
-            for route in table.routes
-            for one in route.targets
-            if not one.primary
-        }
 
     async def take(self, request: Request) -> Answer:
         """The answer to one inbound, in its caller's dialect, whatever happens."""
         started = time.perf_counter()
-        line = Line(request.id)
+        rules, line = self.rules, Line(request.id)
         dialect: VendorMapping | None = None
         try:
-            place = self._table.find(request.path)
+            place = rules.table.find(request.path)
             dialect = place.dialect
             if request.method == "OPTIONS":
-                answer = Answer(204, headers=self._table.preflight(place, request.headers))
+                answer = Answer(204, headers=rules.table.preflight(place, request.headers))
             else:
-                match = self._table.match(place, request.method, request.headers, request.query)
+                match = rules.table.match(place, request.method, request.headers, request.query)
                 line.route, line.vendor, line.client = match.route.name, match.route.accepts, match.client
                 dialect = match.source
-                self._hold_back(match, request)
-                inbound = await _inbound(request, match)
-                answer = await self._forward(match, decode(match.source, inbound), line)
+                _hold_back(rules, match, request)
+                answer = await self._accept(rules, match, await _inbound(request, match), line)
         except GatewayError as error:
             line.error = error.code
             answer = _worded(dialect, error)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
             self._log.exception("inbound failed", request_id=request.id, route=line.route)
             line.error = "internal"
-            answer = _worded(dialect, GatewayError("the gateway failed; the request was not sent"))
-        self._write(line, request, answer.status, time.perf_counter() - started)
-        return self._finished(answer, request)
+            answer = _worded(dialect, GatewayError("the gateway failed"))
+        seconds = time.perf_counter() - started
+        self._metrics.inbound(line.route, line.vendor, answer.status, seconds)
+        if rules.logs(answer.status):
+            self._write(line, request, answer.status, seconds)
+        return _finished(rules, answer, request)
 
-    async def drain(self, seconds: float) -> int:
-        """Send what waits for the targets that nobody waits for; gives the number of outbounds left."""
-        return sum([await shadow.drain(seconds) for shadow in self._shadows.values()])
-
-    async def _forward(self, match: Match, decoded: Decoded, line: Line) -> Answer:
-        """Every target told, the primary's answer awaited."""
-        route = match.route
+    async def _accept(self, rules: Rules, match: Match, inbound: Inbound, line: Line) -> Answer:
+        """Read the inbound, then keep it or forward it, as its route says."""
+        decoded = decode(match.source, inbound)
         line.interactions = len(decoded.interactions)
-        translations = {one.target.name: translate(decoded, one.target) for one in route.targets}
-        line.losses = frozenset().union(*(each.losses for each in translations.values()))
-        line.copied = frozenset().union(*(each.copied for each in translations.values()))
-        line.refused = _refusals(translations)
-        line.targets = {}
-        primary = next(one for one in route.targets if one.primary)
-        for one in route.targets:
-            if not one.primary:
-                line.targets[one.target.name] = self._queue(one.target.name, line.request_id, translations)
-        requests = translations[primary.target.name].requests
-        sent = await send_all(requests, self._upstreams[primary.upstream])
-        line.targets[primary.target.name] = ",".join(one.outcome for one in sent) or "nothing"
-        answer = word(match.source, primary.target.mapping, translations[primary.target.name], sent)
-        if route.explain:
-            answer = replace(answer, headers={**answer.headers, "x-gateway-losses": str(_count(translations))})
+        record = record_of(inbound, match.route.name, match.route.accepts, match.client)
+        primary = _primary(match.route, decoded)
+        if primary is None:
+            await self._store.append(record)
+            answer = match.source.success()
+        else:
+            answer = await self._forward(rules, match, decoded, Kept(record, primary), line)
+        self._metrics.interactions(match.route.name, decoded)
         return answer
 
-    def _hold_back(self, match: Match, request: Request) -> None:
-        """Raise RateLimited where the client, or on an open route the address, sends faster than it may."""
-        limit = self._limits.get(match.client or (OPEN if match.route.public else ""))
-        wait = 0.0 if limit is None else limit.wait(match.client or request.client_ip or "", time.monotonic())
-        if wait:
-            raise RateLimited("too many requests", max(1, math.ceil(wait)))
+    async def _forward(self, rules: Rules, match: Match, decoded: Decoded, kept: "Kept", line: Line) -> Answer:
+        """The others' copy kept, the primary asked, its answer worded; what it could not take is kept too."""
+        primary = kept.primary
+        others = tuple(one.target.name for one in match.route.targets if one.target.name != primary.target.name)
+        keeping = asyncio.create_task(self._keep(replace(kept.record, to=others))) if others else None
+        translation = translate(decoded, primary.target)
+        self._metrics.translated(primary.target.name, translation)
+        upstream = rules.upstreams[primary.upstream]
+        sent = await send_all(translation.requests, upstream)
+        for one in sent:
+            self._metrics.answered(upstream.name, one)
+        line.tell(primary.target.name, translation, sent)
+        if keeping is not None:
+            line.targets |= dict.fromkeys(others, "kept" if await keeping else "lost")
+        answer = await self._answer(match, kept, translation, sent, upstream)
+        if match.route.explain and match.route.mode == "forward":
+            losses = sum(len(translate(decoded, one.target).losses) for one in match.route.targets)
+            answer = replace(answer, headers={**answer.headers, "x-gateway-losses": str(losses)})
+        return answer
 
-    def _queue(self, target: str, request_id: str, translations: Mapping[str, Translation]) -> str:
-        """Queue what another target is to be sent; gives a word for the log."""
-        requests = translations[target].requests
-        taken = sum([self._shadows[target].put(request_id, outbound) for outbound in requests])
-        if taken < len(requests):
-            self._log.error("queue full, outbounds dropped", target=target, dropped=len(requests) - taken)
-        return "queued" if taken else "dropped" if requests else "nothing"
+    async def _answer(
+        self, match: Match, kept: "Kept", translation: Translation, sent: list[Sent], upstream: Upstream
+    ) -> Answer:
+        """The primary's answer, or a success for what is kept in its stead."""
+        primary, allowed = kept.primary, upstream.settings.retry.ambiguous
+        failed = [one for one in sent if storable(one, ambiguous=allowed)] if primary.on_failure == "store" else []
+        if failed:
+            indices = tuple(sorted({index for one in failed for index in one.outbound.indices}))
+            name = primary.target.name
+            if await self._keep(replace(kept.record, to=(name,), indices=indices)):
+                accepted = [one for one in sent if one.accepted]
+                return word(match.source, primary, translation, accepted) if accepted else match.source.success()
+        return word(match.source, primary, translation, sent)
 
-    def _report(self, target: str, request_id: str, sent: Sent) -> None:
-        """Log what became of an outbound that nobody waited for."""
-        if not sent.accepted:
-            self._log.warning(
-                "delivery failed", target=target, request_id=request_id, outcome=sent.outcome, status=sent.status
-            )
-
-    def _finished(self, answer: Answer, request: Request) -> Answer:
-        """The answer with the headers that every answer has."""
-        cors = self._table.cors(request.headers)
-        return replace(answer, headers={**answer.headers, **cors, "x-request-id": request.id})
+    async def _keep(self, record: Record) -> bool:
+        """Keep a copy that the caller does not wait for; a failure is loud but not the caller's."""
+        try:
+            await self._store.append(record)
+        except StoreFull as error:
+            self._log.error("copy lost", request_id=record.request_id, targets=record.to, reason=str(error))
+            return False
+        return True
 
     def _write(self, line: Line, request: Request, status: int, seconds: float) -> None:
         """The one canonical line of an inbound."""
-        if not self._logs(status):
-            return
         fields: dict[str, Any] = {
             "request_id": line.request_id,
             "route": line.route,
@@ -170,7 +191,7 @@ class Relay:
             "method": request.method,
             "status": status,
             "interactions": line.interactions,
-            "targets": line.targets or {},
+            "targets": line.targets,
             "losses": sorted(line.losses),
             "ms": round(seconds * 1000, 3),
         }
@@ -181,6 +202,47 @@ class Relay:
             "error": line.error,
         }
         self._log.info("inbound", **fields, **{name: value for name, value in optional.items() if value})
+
+
+class Kept(Struct, frozen=True):
+    """An inbound as it would be kept, and the target whose answer the caller gets."""
+
+    record: Record
+    primary: RouteTarget
+
+
+def _primary(route: Route, decoded: Decoded) -> RouteTarget | None:
+    """Whose answer the caller waits for: the primary of a forward route; on a store route nobody's.
+
+    But for a visitor without any id the route's target of the same vendor is asked at once, where that vendor mints
+    ids: only its answer can tell the client who it is.
+    """
+    if route.mode == "forward":
+        return next(one for one in route.targets if one.primary)
+    if any(identified(one) for one in decoded.interactions):
+        return None
+    own = (one for one in route.targets if route.accepts == one.target.mapping.NAME)
+    minting = next((one for one in own if one.target.mapping.MINTS_USERS), None)
+    return None if minting is None else replace(minting, on_failure="store")
+
+
+def _hold_back(rules: Rules, match: Match, request: Request) -> None:
+    """Raise RateLimited where the client, or on an open route the address, sends faster than it may."""
+    limit = rules.limits.get(match.client or (OPEN if match.route.public else ""))
+    wait = 0.0 if limit is None else limit.wait(match.client or request.client_ip or "", time.monotonic())
+    if wait:
+        raise RateLimited("too many requests", max(1, math.ceil(wait)))
+
+
+def _finished(rules: Rules, answer: Answer, request: Request) -> Answer:
+    """The answer with the headers that every answer has."""
+    cors = rules.table.cors(request.headers)
+    return replace(answer, headers={**answer.headers, **cors, "x-request-id": request.id})
+
+
+def kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a mapping may read; one that is no printable text, such as bytes that are no UTF-8, is none."""
+    return {name: value for name in KEPT_HEADERS if (value := headers.get(name)) and value.isprintable()}
 
 
 async def _inbound(request: Request, match: Match) -> Inbound:
@@ -195,7 +257,7 @@ async def _inbound(request: Request, match: Match) -> Inbound:
     return Inbound(
         id=f"{request.id}.{received_at}",
         endpoint=match.endpoint,
-        headers={name: headers[name] for name in KEPT_HEADERS if name in headers},
+        headers=kept(headers),
         query=request.query,
         body=body,
         received_at=received_at,
@@ -217,19 +279,3 @@ def _worded(dialect: VendorMapping | None, error: GatewayError) -> Answer:
     elif isinstance(error, UpstreamAnswered) and error.retry_after:
         extra["retry-after"] = error.retry_after
     return replace(answer, headers={**answer.headers, **extra})
-
-
-def _refusals(translations: Mapping[str, Translation]) -> tuple[str, ...]:
-    """What targets cannot carry, each as `target: reason fields`, once."""
-    return tuple(
-        dict.fromkeys(
-            f"{name}: {one.reason} {','.join(one.fields)}"
-            for name, each in translations.items()
-            for one in each.refused
-        )
-    )
-
-
-def _count(translations: Mapping[str, Translation]) -> int:
-    """How many named losses the inbound had, over all targets."""
-    return sum(len(each.losses) for each in translations.values())

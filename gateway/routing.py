@@ -33,7 +33,7 @@ class RouteTarget(Struct, frozen=True, kw_only=True):
     target: Target
     upstream: str
     primary: bool = False
-    on_failure: Literal["store", "relay"] = "relay"
+    on_failure: Literal["store", "relay"] = "store"
     late: float | None = None
     late_action: Literal["deliver", "dead"] = "deliver"
     overflow: Literal["refuse", "shed"] = "refuse"
@@ -50,7 +50,7 @@ class Route(Struct, frozen=True, kw_only=True):
     clients: frozenset[str] = frozenset()
     explain: bool = False
     public: bool = False
-    mode: Literal["store", "forward"] = "forward"
+    mode: Literal["store", "forward"] = "store"
     targets: tuple[RouteTarget, ...] = ()
 
 

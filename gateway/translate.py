@@ -3,7 +3,7 @@
 The one code that the hot path, `gateway translate`, the fidelity matrix and `gateway check` share.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -67,7 +67,7 @@ class Translation(Struct, frozen=True):
 def decode(source: VendorMapping, inbound: Inbound, *, stamp: bool = False) -> Decoded:
     """What an inbound says; `stamp` gives it the time of receipt where it has none, as a store does."""
     interactions = source.decode(inbound)
-    names = tuple([frozenset(stated(interaction)) for interaction in interactions])
+    names = tuple([stated(interaction) for interaction in interactions])
     if stamp:
         interactions = tuple(
             one if one.occurred_at is not None else replace(one, occurred_at=inbound.received_at)
@@ -76,8 +76,13 @@ def decode(source: VendorMapping, inbound: Inbound, *, stamp: bool = False) -> D
     return Decoded(inbound, interactions, names)
 
 
-def translate(decoded: Decoded, target: Target) -> Translation:
-    """Everything that a target is sent for an inbound, and by name everything that it is not."""
+def translate(
+    decoded: Decoded, target: Target, *, without: Collection[int] = (), only: Collection[int] | None = None
+) -> Translation:
+    """Everything that a target is sent for an inbound, and by name everything that it is not.
+
+    `without` and `only` are indices of interactions that the target has already, or that alone are meant.
+    """
     inbound, mapping = decoded.inbound, target.mapping
     parts: list[tuple[int, Part]] = []
     refused: list[Refused] = []
@@ -85,6 +90,8 @@ def translate(decoded: Decoded, target: Target) -> Translation:
     copied: set[str] = set()
     filtered = dropped = 0
     for index, interaction in enumerate(decoded.interactions):
+        if index in without or (only is not None and index not in only):
+            continue
         own = interaction.origin.vendor == mapping.NAME
         candidate = from_headers(interaction, inbound, own=own)
         if not _chosen(candidate, target):

@@ -55,7 +55,7 @@ def json_text(value: object) -> str:
 
 def rest(tree: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """What an object holds beside the keys its wire form names."""
-    if tree.keys() <= known:
+    if known.issuperset(tree):
         return {}
     return {key: value for key, value in tree.items() if key not in known}
 

@@ -34,8 +34,11 @@ def _route(route: Route, mappings: Mapping[str, type[VendorMapping]]) -> Iterato
             yield f"  {endpoint.method} {route.prefix}{path}"
     for one in route.targets:
         yield from _target(one, source)
-    if any(not one.primary for one in route.targets):
-        yield "  note: targets that are not primary are sent from a bounded queue in memory; a stop can lose what waits"
+    if route.mode == "store" and source.MINTS_USERS:
+        yield (
+            "  note: answers before any vendor does; ids that the vendor mints come back only where a new visitor's"
+            ' first inbound is sent on at once; clients that need more want mode = "forward"'
+        )
 
 
 def _target(one: RouteTarget, source: VendorMapping) -> Iterator[str]:

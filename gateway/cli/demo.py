@@ -37,6 +37,8 @@ port = 0
 drain_delay = "0s"
 [admin]
 port = 0
+[store]
+path = "{folder}"
 [log]
 requests = "errors"
 [clients.demo]
@@ -177,19 +179,19 @@ async def _demo(mappings: Mappings) -> None:
     await sandbox.start("127.0.0.1", 0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "config.toml"
-        path.write_text(_config(sandbox.url), encoding="utf-8")
+        path.write_text(_config(sandbox.url, folder), encoding="utf-8")
         service = Service(load(path, mappings, {}), mappings)
-    port, _ = await service.start()
-    try:
-        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-            for example in _EXAMPLES:
-                await _show(session, sandbox, example)
-    finally:
-        await service.drain()
-        await sandbox.stop()
+        port, _ = await service.start()
+        try:
+            async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+                for example in _EXAMPLES:
+                    await _show(session, sandbox, example)
+        finally:
+            await service.drain()
+            await sandbox.stop()
 
 
-def _config(sandbox: str) -> str:
+def _config(sandbox: str, folder: str) -> str:
     """A configuration with a route for each format: its own vendor answers, all others hear of it."""
     routes = []
     for example in _EXAMPLES:
@@ -197,7 +199,7 @@ def _config(sandbox: str) -> str:
         targets = _FILL.replace(own, f"{own}primary = true\n")
         head = f'name = "{example.vendor}"\naccepts = "{example.vendor}"\nclients = ["demo"]\nmode = "forward"\n'
         routes.append(f"[[routes]]\n{head}explain = true{targets}")
-    return _UPSTREAMS.format(sandbox=sandbox) + "\n".join(routes)
+    return _UPSTREAMS.format(sandbox=sandbox, folder=folder) + "\n".join(routes)
 
 
 async def _show(session: Any, sandbox: Any, example: _Example) -> None:

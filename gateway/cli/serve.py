@@ -17,7 +17,7 @@ def command(mappings: Mappings, path: Path) -> None:
     import uvloop
 
     from gateway import log
-    from gateway.service import run
+    from gateway.serving import run
 
     config = read(path, mappings)
     log.configure(config.log.level, config.log.format)
@@ -32,4 +32,4 @@ def command(mappings: Mappings, path: Path) -> None:
             routes=[route.name for route in config.routes],
         )
 
-    uvloop.run(run(config, mappings, announce))
+    uvloop.run(run(path, mappings, config, announce))

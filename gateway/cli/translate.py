@@ -15,7 +15,7 @@ from gateway.cli.configuration import DEFAULT, read
 from gateway.config.faults import nearest
 from gateway.contract import Endpoint, Inbound, Outbound, VendorMapping, masked
 from gateway.errors import GatewayError, Malformed
-from gateway.relay import KEPT_HEADERS
+from gateway.relay import kept
 from gateway.times import from_iso
 from gateway.translate import Decoded, Target, Translation, decode, translate
 
@@ -108,7 +108,7 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
         if not colon:
             raise click.UsageError(f"--header {line!r} is not of the form 'Name: value'")
         found[name.strip().lower()] = value.strip()
-    return {name: value for name, value in found.items() if name in KEPT_HEADERS}
+    return kept(found)
 
 
 def _micros(received_at: str | None) -> int:

@@ -74,7 +74,8 @@ def load(
     if faults:
         raise ConfigFaults(located(faults, str(path), text))
     warnings = [*_literals(secrets), *shadowed(read.tables), *(() if secrets_required else missing.items())]
-    return replace(build(read, path.parent), warnings=located(warnings, str(path), text))
+    config = build(read, path.parent)
+    return replace(config, warnings=located(warnings, str(path), text), files=tuple(secrets.files))
 
 
 def _text(path: Path) -> str:

@@ -89,7 +89,7 @@ def _route_target(route: RouteTable, table: TargetTable, tables: Tables, upstrea
         target=target,
         upstream=table.upstream,
         primary=table.primary,
-        on_failure=table.on_failure or "relay",
+        on_failure=table.on_failure,
         late=table.late,
         late_action=table.late_action,
         overflow=table.overflow,

@@ -17,7 +17,6 @@ def check_routes(tables: Tables, known: Mapping[str, Collection[str]], faults: F
     for index, route in enumerate(tables.routes):
         path: Path = ("routes", index)
         _check_route(route, path, known, faults)
-        _check_not_there_yet(route, path, faults)
         if not (route.clients or route.public or is_loopback(tables.server.host)):
             faults.add((*path, "clients"), "are required: without them no key is asked of anyone; or say public = true")
         if route.name and route_names.setdefault(route.name, index) != index:
@@ -43,15 +42,6 @@ def shadowed(tables: Tables) -> Iterator[tuple[Path, str]]:
 def target_name(route: RouteTable, target: TargetTable) -> str:
     """What a target is called in commands, metrics and logs."""
     return target.name or f"{route.name}/{target.upstream}"
-
-
-def _check_not_there_yet(route: RouteTable, path: Path, faults: Faults) -> None:
-    """Refuse what needs the store, which this version has not."""
-    if route.mode == "store":
-        faults.add((*path, "mode"), 'store mode, the default, is not there yet in this version: say mode = "forward"')
-    for position, target in enumerate(route.targets):
-        if target.on_failure == "store":
-            faults.add((*path, "targets", position, "on_failure"), 'there is no store yet in this version: say "relay"')
 
 
 def _check_route(route: RouteTable, path: Path, known: Mapping[str, Collection[str]], faults: Faults) -> None:

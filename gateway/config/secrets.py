@@ -20,7 +20,8 @@ UNSET: Final = Secret("unset")
 class Secrets:
     """The secrets of one file, and what became of each.
 
-    `missing` says by path why one could not be had, `literal` are the paths of those that stand in the file itself.
+    `missing` says by path why one could not be had, `literal` are the paths of those that stand in the file itself,
+    `files` are the files that were looked into.
     """
 
     def __init__(self, env: Mapping[str, str], folder: FilePath) -> None:
@@ -28,6 +29,7 @@ class Secrets:
         self._folder = folder
         self.missing: dict[Path, str] = {}
         self.literal: list[Path] = []
+        self.files: list[FilePath] = []
 
     def resolved(self, raw: Any, kind: inspect.Type, path: Path = ()) -> Any:
         """A copy of a TOML value of that type with each well-formed secret as `Secret`."""
@@ -71,8 +73,9 @@ class Secrets:
 
     def _from_file(self, name: str, path: Path) -> Secret:
         """The text of a file beside config.toml or anywhere else, less the line's end."""
+        self.files.append(self._folder / name)
         try:
-            text = (self._folder / name).read_text().rstrip("\r\n")
+            text = self.files[-1].read_text().rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
             return self._lost(path, f"the file {name} cannot be read: {reason}")

@@ -1,5 +1,7 @@
 """What a configuration is once it is read: plain values, checked against each other."""
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from gateway.config.faults import Located
@@ -30,7 +32,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """A whole configuration; `warnings` are what `gateway check` says beside it."""
+    """A whole configuration; `warnings` are what `gateway check` says beside it, `files` hold secrets of it."""
 
     server: Server
     admin: Admin
@@ -42,6 +44,7 @@ class Config(Struct, frozen=True, kw_only=True):
     upstreams: dict[str, Upstream]
     routes: tuple[Route, ...]
     warnings: tuple[Located, ...] = ()
+    files: tuple[Path, ...] = ()
 
     def translate_target(self, name: str) -> Target | None:
         """The target behind an upstream's name or, failing that, a route target's."""

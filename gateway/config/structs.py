@@ -149,7 +149,7 @@ class TargetTable(_Table, frozen=True):
     upstream: str = ""
     name: Annotated[str, Meta(min_length=1)] | None = None
     primary: bool = False
-    on_failure: Literal["store", "relay"] | None = None
+    on_failure: Literal["store", "relay"] = "store"
     share: Part | ShareRange | None = None
     from_: Literal["now", "start"] = field(default="now", name="from")
     late: PositiveSeconds | None = None

@@ -2,13 +2,31 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from gateway.contract import Answer, Outbound, Receipt, VendorMapping
+from gateway.delivery.pace import Outcome
 from gateway.delivery.upstream import Upstream
-from gateway.errors import DeliveryFailed, Fault, GatewayError, Refused, UpstreamAnswered
+from gateway.errors import (
+    Ambiguous,
+    DeliveryFailed,
+    Fault,
+    GatewayError,
+    NoToken,
+    NotSent,
+    Refused,
+    UpstreamAnswered,
+)
+from gateway.routing import RouteTarget
 from gateway.translate import Translation
+
+_ENDED: Final[dict[type[DeliveryFailed], Outcome]] = {
+    NotSent: "not_sent",
+    NoToken: "no_token",
+    Ambiguous: "ambiguous",
+}
 
 
 class Sent(Struct, frozen=True):
@@ -25,9 +43,11 @@ class Sent(Struct, frozen=True):
         return self.receipt is not None and self.receipt.verdict == "accepted"
 
     @property
-    def outcome(self) -> str:
-        """One word for logs and metrics: accepted, again, doubt, refused, not_sent, ambiguous or no_token."""
-        return self.failure.code if self.failure else self.receipt.verdict if self.receipt else "refused"
+    def outcome(self) -> Outcome:
+        """One word for logs and metrics: the vendor's verdict, or how the attempt ended without one."""
+        if self.failure is not None:
+            return _ENDED[type(self.failure)]
+        return "refused" if self.receipt is None else self.receipt.verdict
 
     @property
     def status(self) -> int:
@@ -51,19 +71,30 @@ async def send_all(requests: Sequence[Outbound], upstream: Upstream) -> list[Sen
     return await asyncio.gather(*[send(outbound, upstream) for outbound in requests])
 
 
-def word(source: VendorMapping, primary: VendorMapping, translation: Translation, sent: Sequence[Sent]) -> Answer:
+def word(source: VendorMapping, primary: RouteTarget, translation: Translation, sent: Sequence[Sent]) -> Answer:
     """The caller's answer: the primary's own words where it speaks the caller's language, else its verdict's.
 
-    Of several outbounds any that was accepted makes a success; otherwise the worst status speaks.
+    Of several outbounds any that was accepted makes a success; with `on_failure = "relay"` the worst status speaks.
     """
     if not sent:
         return _unsent(source, translation)
-    chosen = next((one for one in sent if one.accepted), None) or max(sent, key=lambda one: one.status)
+    accepted = next((one for one in sent if one.accepted), None)
+    worst = max(sent, key=lambda one: (not one.accepted, one.status))
+    chosen = worst if accepted is None or primary.on_failure == "relay" else accepted
     if chosen.failure is not None:
         return source.failure(chosen.failure)
-    if chosen.answer is not None and source.NAME == primary.NAME:
+    if chosen.answer is not None and source.NAME == primary.target.mapping.NAME:
         return chosen.answer
     return source.success() if chosen.accepted else source.failure(_told(chosen))
+
+
+def storable(one: Sent, *, ambiguous: bool) -> bool:
+    """Whether an outbound that failed is worth keeping: unreachable or 5xx; in doubt only where that is allowed."""
+    if one.accepted or one.outcome == "refused":
+        return False
+    if one.outcome == "ambiguous":
+        return ambiguous
+    return one.failure is not None or one.status >= 500
 
 
 def _unsent(source: VendorMapping, translation: Translation) -> Answer:

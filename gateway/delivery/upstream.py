@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 
 from gateway.contract import Answer, Outbound, Receipt
+from gateway.delivery.pace import Pace
 from gateway.delivery.tokens import TokenSource
 from gateway.errors import Ambiguous, DeliveryFailed, NotSent
 
 if TYPE_CHECKING:
+    from yarl import URL
+
     from gateway.config import Upstream as Settings
 
 _MAX_ANSWER: Final = 1 << 20
@@ -35,7 +38,8 @@ class Upstream:
     def __init__(self, settings: "Settings") -> None:
         self.name = settings.name
         self.mapping = settings.mapping
-        self._settings = settings
+        self.settings = settings
+        self.pace = Pace(settings.concurrency, settings.rate_limit, settings.retry.retry_after_cap)
         self._session: aiohttp.ClientSession | None = None
         grant = settings.mapping.grant
         self._tokens = None if grant is None else TokenSource(grant)
@@ -66,14 +70,14 @@ class Upstream:
             headers=signed.headers,
             data=signed.body,
             allow_redirects=False,
-            proxy=self._settings.proxy,
+            proxy=self.settings.proxy,
         ) as answer:
             body = await _read(answer.content)
             return Answer(answer.status, body, _kept(answer.headers))
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            settings = self._settings
+            settings = self.settings
             connector = aiohttp.TCPConnector(
                 limit=settings.concurrency,
                 keepalive_timeout=settings.keepalive,
@@ -89,7 +93,7 @@ class Upstream:
         return self._session
 
 
-def _verbatim(url: str) -> "aiohttp.client.StrOrURL":
+def _verbatim(url: str) -> "URL":
     """The URL exactly as the mapping wrote it: already encoded."""
     from yarl import URL
 

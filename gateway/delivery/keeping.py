@@ -1,0 +1,40 @@
+"""An inbound as the store keeps it, and back: without credentials, its route, vendor and endpoint pinned."""
+
+from collections.abc import Mapping
+
+from gateway.contract import Inbound, VendorMapping
+from gateway.errors import NoSuchPath
+from gateway.store.contract import Record
+
+
+def record_of(inbound: Inbound, route: str, vendor: str, client: str | None) -> Record:
+    """What is kept of an inbound; the query only where it is the message itself, since it may hold a key."""
+    return Record(
+        received_at=inbound.received_at,
+        request_id=inbound.id,
+        client=client,
+        route=route,
+        vendor=vendor,
+        endpoint=inbound.endpoint.name,
+        headers=dict(inbound.headers),
+        query=dict(inbound.query) if inbound.endpoint.method == "GET" else {},
+        body=inbound.body,
+        client_ip=inbound.client_ip,
+    )
+
+
+def inbound_of(record: Record, sources: Mapping[str, VendorMapping]) -> tuple[VendorMapping, Inbound]:
+    """The inbound and the mapping that reads it; raises NoSuchPath where no such vendor or endpoint is known now."""
+    source = sources.get(record.vendor)
+    endpoint = next((one for one in source.ENDPOINTS if one.name == record.endpoint), None) if source else None
+    if source is None or endpoint is None:
+        raise NoSuchPath(f"no mapping reads {record.vendor} {record.endpoint}")
+    return source, Inbound(
+        record.request_id,
+        endpoint,
+        record.headers,
+        record.query,
+        record.body,
+        record.received_at,
+        record.client_ip,
+    )

@@ -1,0 +1,91 @@
+"""The gateway as a process: it serves until it is told to stop, and takes up its configuration when that changes."""
+
+import asyncio
+import hashlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.config import Config, load
+from gateway.errors import ConfigFaults
+from gateway.service import Mappings, Service
+
+_LOOK: Final = 0.5
+"""Seconds between two looks at the configuration's files."""
+_AT_START: Final = ("server.host", "server.port", "server.workers", "store", "admin")
+"""What only a start can change."""
+
+
+async def run(path: Path, mappings: Mappings, config: Config, announce: Callable[[int, int], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; `announce` hears the public and the admin port."""
+    log = structlog.get_logger()
+    stop, look = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, look.set)
+    service = Service(config, mappings)
+    announce(*await service.start())
+    watching = asyncio.create_task(_watch(service, path, look))
+    await stop.wait()
+    watching.cancel()
+    log.info("draining")
+    left = await service.drain()
+    log.info("stopped", left=left)
+
+
+async def _watch(service: Service, path: Path, look: asyncio.Event) -> None:
+    """Reload when the content behind the file, or behind a secret's file, has changed and then stood still."""
+    applied = seen = _fingerprint(path, service.config)
+    while True:
+        try:
+            async with asyncio.timeout(_LOOK):
+                await look.wait()
+        except TimeoutError:
+            pass
+        asked = look.is_set()
+        look.clear()
+        found = _fingerprint(path, service.config)
+        if asked or (found == seen != applied):
+            await reload(service, path)
+            applied = found
+        seen = found
+
+
+async def reload(service: Service, path: Path) -> None:
+    """Put the file's configuration in force, or tell every fault and keep the one in force."""
+    log = structlog.get_logger()
+    try:
+        config = load(path, service.mappings, os.environ)
+    except ConfigFaults as error:
+        log.error(  # noqa: TRY400  # the faults say it all
+            "configuration refused", faults=[str(fault) for fault in error.faults]
+        )
+        service.metrics.reloaded("refused")
+        return
+    waiting = [name for name in _AT_START if _value(config, name) != _value(service.config, name)]
+    if waiting:
+        log.warning("needs a restart", tables=waiting)
+    await service.apply(config)
+    service.metrics.reloaded("applied")
+    log.info("configuration applied", routes=[route.name for route in config.routes])
+
+
+def _value(config: Config, name: str) -> object:
+    table, _, key = name.partition(".")
+    return getattr(getattr(config, table), key) if key else getattr(config, table)
+
+
+def _fingerprint(path: Path, config: Config) -> bytes:
+    """A digest of the file's content and of every secret file's, whatever links lead there."""
+    digest = hashlib.blake2b()
+    for file in (path, *config.files):
+        try:
+            digest.update(file.read_bytes())
+        except OSError:
+            digest.update(b"unreadable")
+    return digest.digest()
