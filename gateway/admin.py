@@ -1,11 +1,22 @@
-"""The admin port: whether the gateway lives and whether it should be sent work."""
+"""The admin port: whether the gateway lives and whether it should be sent work.
 
-from collections.abc import Callable
-from typing import Final
+A web page may make its reader's browser call a name that resolves to this machine (DNS rebinding). Such a call shows
+in its Host, or its Origin, the name of the page's own site: on a loopback host only addresses, `localhost` and the
+configured host are answered. Off loopback the token guards what is not health.
+"""
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from gateway.config.addresses import is_loopback
+from gateway.ports import listen
+
 _NO_STORE: Final = {"Cache-Control": "no-store"}
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class AdminServer:
@@ -15,15 +26,14 @@ class AdminServer:
         self._host = host
         self._port = port
         self._unready = unready
-        application = web.Application()
+        guards = [_only(host)] if is_loopback(host) else []
+        application = web.Application(middlewares=guards)
         application.add_routes([web.get("/healthz", self._healthz), web.get("/readyz", self._readyz)])
         self._runner = web.AppRunner(application, access_log=None)
 
     async def start(self) -> int:
-        """Listen; gives the port, of use where the settings say 0."""
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port).start()
-        return int(self._runner.addresses[0][1])
+        """Listen; gives the port, of use where the settings say 0; raises CannotListen."""
+        return await listen(self._runner, "admin", self._host, self._port)
 
     async def stop(self) -> None:
         """Close."""
@@ -37,3 +47,30 @@ class AdminServer:
         if reason is None:
             return web.json_response({"status": "ready"}, headers=_NO_STORE)
         return web.json_response({"status": "unready", "reason": reason}, status=503, headers=_NO_STORE)
+
+
+def _only(host: str) -> Any:
+    """Answer what was asked of an address, `localhost` or the configured host, and by no other site's page."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
+        names = [f"//{request.headers.get('host', '')}"]
+        names += [origin for origin in (request.headers.get("origin"),) if origin is not None]
+        if all(_is_own(name, host) for name in names):
+            return await handler(request)
+        text = "the admin port answers only to this machine's own names"
+        return web.json_response({"error": text}, status=403, headers=_NO_STORE)
+
+    return guard
+
+
+def _is_own(url: str, host: str) -> bool:
+    """Whether a URL's host is an address, which no foreign name can pass for, `localhost` or the configured one."""
+    try:
+        name = urlsplit(url).hostname or ""
+        if name in ("localhost", host.lower()):
+            return True
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

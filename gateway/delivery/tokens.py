@@ -3,24 +3,28 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Annotated, Final
 
 import aiohttp
-from msgspec import DecodeError, Struct, json
+from msgspec import Meta, MsgspecError, Struct, json
 
 from gateway.contract import ClientCredentials
 from gateway.errors import NoToken
 
 _EARLY: Final = 60.0
 """Seconds before its expiry at which a token is renewed: longer than a request may take."""
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
+_YOUNG: Final = 60.0
+"""Seconds in which a token that is refused is not itself to blame: asking for more of them would help nobody."""
 
 
 class _Granted(Struct):
-    """A token endpoint's answer (RFC 6749, 5.1); `expires_in` is in seconds."""
+    """A token endpoint's answer (RFC 6749, 5.1): a token of visible characters; `expires_in` is in seconds."""
 
-    access_token: str
+    access_token: Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
     expires_in: float = 3600.0
+
+
+_DECODER: Final = json.Decoder(_Granted, strict=False)
 
 
 class TokenSource:
@@ -30,21 +34,22 @@ class TokenSource:
         self._grant = grant
         self._clock = clock
         self._token = ""
-        self._renew_at = 0.0
+        self._issued_at = self._renew_at = 0.0
         self._refreshing: asyncio.Task[None] | None = None
 
     async def token(self, session: aiohttp.ClientSession) -> str:
         """A token that is valid for some time yet; raises NoToken when none can be had."""
-        if self._clock() >= self._renew_at:
+        if not self._token or self._clock() >= self._renew_at:
             if self._refreshing is None:
                 self._refreshing = asyncio.create_task(self._refresh(session))
                 self._refreshing.add_done_callback(self._refreshed)
             await asyncio.shield(self._refreshing)
         return self._token
 
-    def forget(self) -> None:
-        """Ask for a new token next time: the vendor refused this one."""
-        self._renew_at = 0.0
+    def forget(self, token: str) -> None:
+        """Ask for a new token next time: the vendor refused this one, which it knew before."""
+        if token == self._token and self._clock() - self._issued_at >= _YOUNG:
+            self._token = ""
 
     def _refreshed(self, task: asyncio.Task[None]) -> None:
         self._refreshing = None
@@ -59,17 +64,17 @@ class TokenSource:
             "client_secret": grant.client_secret.reveal(),
             "audience": grant.audience,
         }
-        asked_at = self._clock()
+        issued_at = self._clock()
         try:
-            async with session.post(grant.token_url, json=body, timeout=_TIMEOUT, allow_redirects=False) as answer:
+            async with session.post(grant.token_url, json=body, allow_redirects=False) as answer:
                 text = await answer.read()
                 if answer.status != 200:
                     raise NoToken(f"the token endpoint answered {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoToken(f"the token endpoint cannot be reached: {type(error).__name__}") from None
+            raise NoToken(f"the token endpoint gave no answer: {type(error).__name__}") from None
         try:
-            granted = json.decode(text, type=_Granted)
-        except DecodeError:
-            raise NoToken("the token endpoint's answer holds no access_token") from None
-        self._token = granted.access_token
-        self._renew_at = asked_at + max(granted.expires_in - _EARLY, granted.expires_in / 2)
+            granted = _DECODER.decode(text)
+        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            raise NoToken("the token endpoint's answer holds no usable access_token") from None
+        self._token, self._issued_at = granted.access_token, issued_at
+        self._renew_at = issued_at + max(granted.expires_in - _EARLY, granted.expires_in / 2)

@@ -29,6 +29,8 @@ _NOT_SENT: Final = (
     aiohttp.ClientProxyConnectionError,
 )
 """What the client raises before a byte of the request is written."""
+_CONNECT: Final = 0.8
+"""The part of the timeout after which a request that has no connection yet is known as not sent."""
 _KEPT_HEADERS: Final = ("content-type", "retry-after")
 
 
@@ -47,14 +49,10 @@ class Upstream:
     async def send(self, outbound: Outbound) -> tuple[Answer, Receipt]:
         """The vendor's answer and verdict; raises NotSent, Ambiguous or NoToken when there is none."""
         session = self._opened()
-        token = None if self._tokens is None else await self._tokens.token(session)
-        signed = self.mapping.sign(outbound, token)
-        try:
-            answer = await self._exchange(session, signed)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _outcome(error) from None
-        if self._tokens is not None and answer.status == 401:
-            self._tokens.forget()
+        if self._tokens is None:
+            answer = await self._exchange(session, self.mapping.sign(outbound))
+        else:
+            answer = await self._with_token(session, outbound, self._tokens)
         return answer, self.mapping.judge(answer)
 
     async def close(self) -> None:
@@ -63,17 +61,24 @@ class Upstream:
             await self._session.close()
             self._session = None
 
+    async def _with_token(self, session: aiohttp.ClientSession, outbound: Outbound, tokens: TokenSource) -> Answer:
+        """The answer to an outbound with a token; where the vendor knows it no more, with a new one."""
+        token = await tokens.token(session)
+        answer = await self._exchange(session, self.mapping.sign(outbound, token))
+        if answer.status == 401:
+            tokens.forget(token)
+            if (renewed := await tokens.token(session)) != token:
+                answer = await self._exchange(session, self.mapping.sign(outbound, renewed))
+        return answer
+
     async def _exchange(self, session: aiohttp.ClientSession, signed: Outbound) -> Answer:
-        async with session.request(
-            signed.method,
-            _verbatim(signed.url),
-            headers=signed.headers,
-            data=signed.body,
-            allow_redirects=False,
-            proxy=self.settings.proxy,
-        ) as answer:
-            body = await _read(answer.content)
-            return Answer(answer.status, body, _kept(answer.headers))
+        try:
+            async with session.request(
+                signed.method, _verbatim(signed.url), headers=signed.headers, data=signed.body, allow_redirects=False
+            ) as answer:
+                return Answer(answer.status, await _read(answer.content), _kept(answer.headers))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _outcome(error) from None
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -86,10 +91,12 @@ class Upstream:
             self._session = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=settings.timeout),
+                timeout=aiohttp.ClientTimeout(total=settings.timeout, connect=settings.timeout * _CONNECT),
+                proxy=settings.proxy,
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
                 raise_for_status=False,
             )
+            self._session._retry_connection = False  # noqa: SLF001  # a GET is a click too: never sent twice in silence
         return self._session
 
 
@@ -121,7 +128,8 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
 
 
 def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+    told = {name: headers.get(name, "") for name in _KEPT_HEADERS}
+    return {name: value for name, value in told.items() if value and value.isascii() and value.isprintable()}
 
 
 def _outcome(error: Exception) -> DeliveryFailed:
