@@ -188,7 +188,9 @@ def own_event(event: Event, type_key: str) -> dict[str, Any]:
     properties: dict[str, Any] = without_nulls(event.properties)
     spelling = event.origin.spelling
     clash = {key: value for key, value in without_nulls(spelling["clash"]).items() if key in properties}
-    beside = {key: properties.pop(key) for key in spelling["beside"] if key in properties and key not in clash}
+    beside = {
+        key: properties.pop(key) for key in spelling["beside"] if key in properties and key not in spelling["clash"]
+    }
     if event.origin.type:
         properties[type_key] = event.origin.type
     for name, key in KEYS.items():

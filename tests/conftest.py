@@ -4,8 +4,8 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("quick", max_examples=60, deadline=None, derandomize=True, database=None)
-settings.register_profile("long", max_examples=5000, deadline=None, print_blob=True)
+settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True, database=None)
+settings.register_profile("long", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 

@@ -135,7 +135,7 @@ def own_event(interaction: Event) -> Encoded:
         time = spelling["eventTime"] or _event_time(interaction.occurred_at)
     custom: dict[str, Any] = without_nulls(interaction.properties)
     clash = {key: value for key, value in without_nulls(spelling["clash"]).items() if key in custom}
-    beside = {key: custom.pop(key) for key in spelling["beside"] if key in custom and key not in clash}
+    beside = {key: custom.pop(key) for key in spelling["beside"] if key in custom and key not in spelling["clash"]}
     custom = {key: value if isinstance(value, str) else json_text(value) for key, value in custom.items()}
     fields = {key: getattr(interaction, name) for name, key in catalogue.KEYS.items() if name != "cart"}
     content = known(

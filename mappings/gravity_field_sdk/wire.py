@@ -26,6 +26,14 @@ PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
 PAGE_TYPES: Final = frozenset(get_args(PageType))
 
 
+class Utm(_Wire, frozen=True):
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+
+
 class Context(_Wire, frozen=True):
     type: PageType | None = None
     data: list[str] | None = None
@@ -33,7 +41,7 @@ class Context(_Wire, frozen=True):
     location: str | None = None
     pageNumber: int | None = None
     referrer: str | None = None
-    utm: dict[str, str | None] | None = None
+    utm: Utm | None = None
     attributes: dict[str, str | None] | None = None
 
 
