@@ -86,9 +86,13 @@ def test_nothing_steers_a_terminal_or_fakes_a_line(capsysbinary, form):
 def test_a_traceback_shows_no_variables(capsysbinary, form):
     """An unexpected failure is told with its traceback, never with the values around it."""
     log.configure("info", form)
-    secret = "-".join(("swordfish", "42"))
-    try:
+
+    def fail(secret):
         raise RuntimeError(len(secret))
+
+    secret = "swordfish-42"
+    try:
+        fail(secret)
     except RuntimeError:
         structlog.get_logger().exception("inbound failed")
     out = capsysbinary.readouterr().out
