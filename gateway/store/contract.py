@@ -32,6 +32,11 @@ class Record(Struct, frozen=True, array_like=True):
     indices: tuple[int, ...] | None = None
     replayed: bool = False
 
+    @property
+    def x_request_id(self) -> str:
+        """The id that the caller was told and that the log's lines bear; `request_id` adds the time of receipt."""
+        return self.request_id.rpartition(".")[0] or self.request_id
+
 
 class Attempt(Struct, frozen=True, array_like=True):
     """One attempt at a delivery: when, how it ended, and the vendor's answer, its body cut and its secrets masked."""
@@ -73,13 +78,48 @@ class DeadLetter(Struct, frozen=True, array_like=True):
 
 
 class Filter(Struct, frozen=True):
-    """Which dead letters are meant: all that fit every given condition; `before` is a time of death."""
+    """Which dead letters are meant: all that fit every given condition.
+
+    `before` is a time of death, `after` an id, for paging; one of `texts` stands in what is kept of the letter.
+    """
 
     ids: tuple[int, ...] | None = None
     target: str | None = None
     reason: str | None = None
     before: float | None = None
+    after: int | None = None
+    texts: tuple[str, ...] | None = None
     limit: int = 1000
+
+
+class End(Struct, frozen=True, array_like=True):
+    """How a target came to be done with an inbound: when, and after which attempts."""
+
+    position: int
+    target: str
+    at: float
+    attempts: tuple[Attempt, ...]
+
+
+class Standing(Struct, frozen=True):
+    """How far a target is with an inbound: done with it, or it waits, to be tried again at `until` where that is known.
+
+    `attempts` are those that are still known.
+    """
+
+    target: str
+    done: bool
+    attempts: tuple[Attempt, ...] = ()
+    at: float | None = None
+    until: float | None = None
+
+
+class Trail(Struct, frozen=True):
+    """An inbound that is still kept, and how far each of its targets is with it."""
+
+    position: int
+    record: Record
+    standings: tuple[Standing, ...]
 
 
 class Backlog(Struct, frozen=True):
@@ -151,6 +191,22 @@ class Store(Protocol):
 
     async def deadletters(self, chosen: Filter) -> list[DeadLetter]:
         """Dead letters, oldest first."""
+        ...
+
+    async def tally(self, chosen: Filter) -> int:
+        """How many dead letters fit, whatever the limit."""
+        ...
+
+    def watch(self, request_id: str) -> None:
+        """Remember how the targets end with the inbounds of this request id, also when nothing is kept of them."""
+        ...
+
+    def traces(self, record: Record) -> bool:
+        """Whether all attempts are to be told when a target is done with it: they are kept, or watched."""
+        ...
+
+    async def trails(self, texts: Sequence[str], limit: int) -> list[Trail]:
+        """Inbounds in which one of these texts stands, as far as they are kept, newest first."""
         ...
 
     async def replay(self, chosen: Filter) -> int:

@@ -9,92 +9,21 @@ import time
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.errors import StoreFull
-from gateway.store.contract import Backlog, DeadLetter, Entry, Filter, Lane, Record
+from gateway.store.contract import Backlog, DeadLetter, End, Entry, Filter, Lane, Record, Standing, Trail
+from gateway.store.log import Batch, Log
 from gateway.store.window import Window
 
 _RECENT: Final = 4096
 """Records of each route kept in memory after their commit, so that who is up to date need not read them back."""
+_WATCHED: Final = 100
+"""Request ids that are watched at most; the first is forgotten first."""
 _LAZY: Final = 0.02
 """Seconds that acknowledgements wait for an append to share a commit with."""
-
-
-class Batch(Struct):
-    """What one commit writes, all or nothing."""
-
-    appended: list[tuple[int, Record]] = field(default_factory=list)
-    cursors: dict[str, tuple[str, int]] = field(default_factory=dict)
-    parked: list[tuple[str, Entry, float]] = field(default_factory=list)
-    unparked: list[tuple[str, int]] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
-    forgotten: list[int] = field(default_factory=list)
-    finished: dict[str, int] = field(default_factory=dict)
-    """For each route the position below which every target is done."""
-
-    def without_appends(self) -> "Batch":
-        """What is to be written even when there is no room for more: it makes room."""
-        return Batch([], self.cursors, self.parked, self.unparked, self.letters, self.forgotten, self.finished)
-
-    def is_empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not any(getattr(self, name) for name in self.__struct_fields__)
-
-
-class Kept(Struct, frozen=True):
-    """What a log holds when it is opened: its highest position ever, each target's route and cursor, and exceptions."""
-
-    high_water: int
-    cursors: dict[str, tuple[str, int]]
-    parked: list[tuple[str, Entry, float]]
-
-
-class Log(Protocol):
-    """What an embedded store writes to and reads from; commits are ordered, reads see what is committed."""
-
-    async def open(self) -> Kept:
-        """Take up what is kept."""
-        ...
-
-    async def commit(self, batch: Batch) -> None:
-        """Write a batch for good; raises StoreFull, then nothing of it is written."""
-        ...
-
-    async def read(self, route: str, start: int, count: int) -> list[tuple[int, Record]]:
-        """A route's records from a position on, in order."""
-        ...
-
-    async def count(self, target: str, route: str, start: int) -> int:
-        """How many records from a position on are for the target."""
-        ...
-
-    async def oldest(self, target: str, route: str, start: int) -> int | None:
-        """When the first record from a position on, or the first exception, was received."""
-        ...
-
-    async def deadletters(self, chosen: Filter) -> list[DeadLetter]:
-        """Dead letters, oldest first."""
-        ...
-
-    async def count_dead(self) -> dict[str, int]:
-        """How many dead letters each target has."""
-        ...
-
-    def unready(self) -> str | None:
-        """Why nothing can be appended; None when it can."""
-        ...
-
-    def size(self) -> int:
-        """Bytes in use."""
-        ...
-
-    async def close(self) -> None:
-        """Let go."""
-        ...
 
 
 class EmbeddedStore:
@@ -115,6 +44,7 @@ class EmbeddedStore:
         self._served: frozenset[str] = frozenset()
         self._recent: dict[str, deque[tuple[int, Record]]] = {}
         self._dead: dict[str, int] = {}
+        self._watched: dict[str, list[tuple[Record, End]]] = {}
 
     async def open(self, lanes: Sequence[Lane]) -> None:
         """Take up what is kept; raises StoreUnusable when another process holds it or it cannot be read."""
@@ -189,6 +119,8 @@ class EmbeddedStore:
         window = self._windows[target]
         if entry.position in window.parked:
             self._batch.unparked.append((target, entry.position))
+        if self.traces(entry.record):
+            self._note_end(target, entry)
         window.finish(entry.position)
         self._pending[target] -= 1
         self._moved(target, window)
@@ -226,6 +158,32 @@ class EmbeddedStore:
         """Dead letters, oldest first."""
         await self._settled()
         return await self._log.deadletters(chosen)
+
+    async def tally(self, chosen: Filter) -> int:
+        """How many dead letters fit, whatever the limit."""
+        await self._settled()
+        return await self._log.tally(chosen)
+
+    def watch(self, request_id: str) -> None:
+        """Remember how the targets end with the inbounds of this request id, also when nothing is kept of them."""
+        self._watched[request_id] = []
+        if len(self._watched) > _WATCHED:
+            del self._watched[next(iter(self._watched))]
+
+    def traces(self, record: Record) -> bool:
+        """Whether all attempts are to be told when a target is done with it: they are kept, or watched."""
+        return self._log.keeps or (bool(self._watched) and record.x_request_id in self._watched)
+
+    async def trails(self, texts: Sequence[str], limit: int) -> list[Trail]:
+        """Inbounds in which one of these texts stands, as far as they are kept, newest first."""
+        await self._settled()
+        records = dict(await self._log.search(texts, limit))
+        ends = {(end.position, end.target): end for end in await self._log.ends(list(records))}
+        for text in texts:
+            for record, end in self._watched.get(text, ()):
+                records.setdefault(end.position, record)
+                ends[end.position, end.target] = end
+        return [self._trail(position, records[position], ends) for position in sorted(records, reverse=True)]
 
     async def replay(self, chosen: Filter) -> int:
         """Send dead letters again, to their own target; gives their number. Either moved for good or untouched."""
@@ -316,6 +274,29 @@ class EmbeddedStore:
         first = bisect_left(recent, start, key=lambda kept: kept[0])
         return [recent[index] for index in range(first, min(first + count, len(recent)))]
 
+    def _note_end(self, target: str, entry: Entry) -> None:
+        end = End(entry.position, target, self._clock(), tuple(entry.attempts))
+        watched = self._watched.get(entry.record.x_request_id)
+        if watched is not None:
+            watched.append((entry.record, end))
+        if self._log.keeps:
+            self._batch.ends.append(end)
+
+    def _trail(self, position: int, record: Record, ends: dict[tuple[int, str], End]) -> Trail:
+        targets = [target for target, route in self._routes.items() if route == record.route]
+        meant = [target for target in targets if record.to is None or target in record.to]
+        return Trail(position, record, tuple(self._standing(target, position, ends) for target in meant))
+
+    def _standing(self, target: str, position: int, ends: dict[tuple[int, str], End]) -> Standing:
+        end, window = ends.get((position, target)), self._windows[target]
+        if end is not None:
+            return Standing(target, done=True, attempts=end.attempts, at=end.at)
+        waiting = window.waits(position)
+        if waiting is not None:
+            entry, until = waiting
+            return Standing(target, done=False, attempts=tuple(entry.attempts), until=until)
+        return Standing(target, done=window.is_done(position))
+
     def _park(self, target: str, window: Window) -> None:
         parked = window.park()
         if parked:
@@ -386,6 +367,7 @@ class EmbeddedStore:
             batch.letters + newer.letters,
             batch.forgotten + newer.forgotten,
             batch.finished | newer.finished,
+            batch.ends + newer.ends,
         )
 
     async def _settled(self) -> None:

@@ -1,12 +1,14 @@
 """The log in memory: for tests, and to measure what the disk costs. Nothing survives a restart."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from operator import itemgetter
 
+from msgspec import msgpack
 from msgspec.structs import replace
 
-from gateway.store.contract import DeadLetter, Entry, Filter, Record
-from gateway.store.embedded import Batch, Kept
+from gateway.store.contract import DeadLetter, End, Entry, Filter, Record
+from gateway.store.log import Batch, Kept
 
 
 class MemoryLog:
@@ -77,6 +79,24 @@ class MemoryLog:
             counts[letter.target] = counts.get(letter.target, 0) + 1
         return counts
 
+    async def tally(self, chosen: Filter) -> int:
+        """How many dead letters fit, whatever the limit."""
+        return sum(1 for letter in self._letters.values() if _fits(letter, chosen))
+
+    @property
+    def keeps(self) -> bool:
+        """False: what every target is done with goes at once."""
+        return False
+
+    async def search(self, texts: Sequence[str], limit: int) -> list[tuple[int, Record]]:
+        """Records in which one of these texts stands, newest first."""
+        found = [row for row in reversed(self._rows) if _holds(row[1], texts)]
+        return found[:limit]
+
+    async def ends(self, positions: Sequence[int]) -> list[End]:  # noqa: ARG002  # as the contract has it
+        """None: nothing is kept."""
+        return []
+
     def unready(self) -> str | None:
         """None: memory is always there."""
         return None
@@ -95,4 +115,11 @@ def _fits(letter: DeadLetter, chosen: Filter) -> bool:
         and chosen.target in (None, letter.target)
         and chosen.reason in (None, letter.reason)
         and (chosen.before is None or letter.at < chosen.before)
+        and (chosen.after is None or letter.id > chosen.after)
+        and (chosen.texts is None or _holds(letter.record, chosen.texts))
     )
+
+
+def _holds(record: Record, texts: Sequence[str]) -> bool:
+    kept = msgpack.encode(record)
+    return any(text.encode() in kept for text in texts)

@@ -28,6 +28,8 @@ CREATE TABLE parked (
     PRIMARY KEY (target, position)
 ) WITHOUT ROWID;
 CREATE INDEX parked_by_position ON parked (position);
+CREATE TABLE ends (position INTEGER NOT NULL, target TEXT NOT NULL, "end" BLOB NOT NULL);
+CREATE INDEX ends_by_position ON ends (position);
 CREATE TABLE dead (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     target TEXT NOT NULL,
@@ -38,7 +40,8 @@ CREATE TABLE dead (
 CREATE INDEX dead_by_target ON dead (target, id);
 """
 """`log` is the inbounds, once each (`recipients`: JSON names, NULL for all targets of the route); `targets` the
-cursors; `parked` the exceptions below them; `dead` the dead letters. AUTOINCREMENT keeps the high-water mark: a
+cursors; `parked` the exceptions below them; `ends` how targets came to be done, for as long as `keep` keeps the
+inbound; `dead` the dead letters. AUTOINCREMENT keeps the high-water mark: a
 position is never used again, even when the log ran empty."""
 
 

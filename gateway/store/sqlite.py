@@ -11,7 +11,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,8 +21,8 @@ from msgspec.structs import replace
 
 from gateway.errors import StoreFull
 from gateway.store import schema
-from gateway.store.contract import Attempt, DeadLetter, Entry, Filter, Record
-from gateway.store.embedded import Batch, Kept
+from gateway.store.contract import Attempt, DeadLetter, End, Entry, Filter, Record
+from gateway.store.log import Batch, Kept
 from gateway.wire import json_text
 
 T = TypeVar("T")
@@ -36,6 +36,9 @@ _PAGES: Final = 5000
 """How many finished rows one commit deletes at most."""
 _encode: Final = msgpack.Encoder().encode
 _decode_record: Final = msgpack.Decoder(Record).decode
+_SPAN: Final = 20_000
+"""Positions that one step of a search looks at, so that other reads come in between."""
+_decode_end: Final = msgpack.Decoder(End).decode
 _decode_letter: Final = msgpack.Decoder(DeadLetter).decode
 _decode_attempts: Final = msgpack.Decoder(tuple[list[int], list[Attempt], float | None]).decode
 
@@ -104,6 +107,38 @@ class SqliteLog:
     async def count_dead(self) -> dict[str, int]:
         """How many dead letters each target has."""
         return dict(await self._select("SELECT target, count(*) FROM dead GROUP BY target", ()))
+
+    async def tally(self, chosen: Filter) -> int:
+        """How many dead letters fit, whatever the limit."""
+        conditions, values = _conditions(chosen)
+        sql = f"SELECT count(*) FROM dead WHERE {conditions}"  # noqa: S608  # fixed conditions
+        return int((await self._select(sql, values))[0][0])
+
+    @property
+    def keeps(self) -> bool:
+        """Whether inbounds, and how they ended, stay for a while after every target is done with them."""
+        return self._keep > 0
+
+    async def search(self, texts: Sequence[str], limit: int) -> list[tuple[int, Record]]:
+        """Records in which one of these texts stands, newest first."""
+        lowest, top = (await self._select("SELECT min(position), max(position) FROM log", ()))[0]
+        found: list[tuple[int, Record]] = []
+        conditions, values = _holding("record", texts)
+        sql = (
+            f"SELECT position, record FROM log WHERE position > ? AND position <= ? AND ({conditions})"  # noqa: S608
+            " ORDER BY position DESC LIMIT ?"
+        )
+        while lowest is not None and top >= lowest and len(found) < limit:
+            rows = await self._select(sql, (top - _SPAN, top, *values, limit - len(found)))
+            found += [(position, _decode_record(record)) for position, record in rows]
+            top -= _SPAN
+        return found
+
+    async def ends(self, positions: Sequence[int]) -> list[End]:
+        """How targets ended with these records, as far as that is kept."""
+        marks = ",".join("?" * len(positions))
+        sql = f'SELECT "end" FROM ends WHERE position IN ({marks})'  # noqa: S608  # question marks
+        return [_decode_end(end) for (end,) in await self._select(sql, positions)]
 
     def unready(self) -> str | None:
         """Why nothing can be appended; None when it can."""
@@ -199,18 +234,24 @@ class SqliteLog:
             [(letter.target, letter.reason, letter.at, _encode(letter)) for letter in batch.letters],
         )
         connection.executemany("DELETE FROM dead WHERE id = ?", [(number,) for number in batch.forgotten])
+        connection.executemany(
+            'INSERT INTO ends (position, target, "end") VALUES (?, ?, ?)',
+            [(end.position, end.target, _encode(end)) for end in batch.ends],
+        )
         self._collect(connection, batch)
 
     def _collect(self, connection: sqlite3.Connection, batch: Batch) -> None:
         """Delete what every target of a route is done with, once `keep` has passed; a bounded number at a time."""
         cutoff = int((time.time() - self._keep) * 1e6)
         for route, position in batch.finished.items():
-            connection.execute(
+            gone = connection.execute(
                 "DELETE FROM log WHERE position IN (SELECT position FROM log WHERE route = ? AND position < ?"
                 " AND received_at <= ? AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.position = log.position)"
-                " ORDER BY position LIMIT ?)",
+                " ORDER BY position LIMIT ?) RETURNING position",
                 (route, position, cutoff, _PAGES),
-            )
+            ).fetchall()
+            if self._keep:
+                connection.executemany("DELETE FROM ends WHERE position = ?", gone)
 
     def _checkpoint(self) -> None:
         with contextlib.suppress(sqlite3.OperationalError):
@@ -288,11 +329,21 @@ def _conditions(chosen: Filter) -> tuple[str, list[Any]]:
         ("target", "=", chosen.target),
         ("reason", "=", chosen.reason),
         ("at", "<", chosen.before),
+        ("id", ">", chosen.after),
     ):
         if value is not None:
             conditions.append(f"{column} {operator} ?")
             values.append(value)
+    if chosen.texts is not None:
+        holding, texts = _holding("letter", chosen.texts)
+        conditions.append(f"({holding})")
+        values += texts
     return " AND ".join(conditions), values
+
+
+def _holding(column: str, texts: Sequence[str]) -> tuple[str, list[bytes]]:
+    """Whether one of some texts stands in a column, as SQL and the values for its question marks."""
+    return " OR ".join([f"instr({column}, ?) > 0"] * len(texts)) or "0", [text.encode() for text in texts]
 
 
 def _back_up(connection: sqlite3.Connection, path: Path) -> None:

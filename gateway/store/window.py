@@ -72,6 +72,19 @@ class Window:
         """When the next waiting entry's time comes."""
         return self._due[0][0] if self._due else None
 
+    def is_done(self, position: int) -> bool:
+        """Whether nothing is left to do at a position."""
+        if position in self.parked:
+            return False
+        return position < self.next and self._open.get(position, True)
+
+    def waits(self, position: int) -> tuple[Entry, float] | None:
+        """The entry that waits at a position and until when; None where none does."""
+        entry = self._waiting.get(position)
+        if entry is None:
+            return None
+        return entry, next(until for until, waiting in self._due if waiting == position)
+
     def park(self) -> list[tuple[Entry, float]]:
         """When the window is full, take what waits out of it, each entry with its time: they become exceptions."""
         if self.room > 0:
