@@ -15,9 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from gateway.contract import Inbound
+from gateway.errors import NotJson
 from gateway.facts import applies, get, put
 from gateway.model import FIELDS, Device, Interaction, Page
-from gateway.wire import json_text
+from gateway.wire import json_text, read_json
 
 _REFERENCE: Final = re.compile(r"\{([^{}]*)\}")
 _SHARE_IDS: Final = ("user.id", "user.vendor_id", "device.id", "session.id")
@@ -170,8 +171,8 @@ def _typed(name: str, value: Any) -> Any:
         return tuple(text(member) for member in value) if isinstance(value, (tuple, list)) else (text(value),)
     if isinstance(value, str):
         try:
-            value = msgspec.json.decode(value)
-        except msgspec.DecodeError:
+            value = read_json(value.encode())
+        except NotJson:
             return None
     if wanted is bool:
         return value if isinstance(value, bool) else None

@@ -7,11 +7,11 @@ Source: Dynamic Yield's public API definition 2.2 (`dyType`); Gravity Field's pu
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-import msgspec
 from msgspec import Struct
 
+from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
-from gateway.wire import without_nulls
+from gateway.wire import read_json, without_nulls
 
 Word = Literal[
     "add-to-cart-v1",
@@ -123,11 +123,13 @@ KINDS: Final = {
 def fields_of(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A vendor's event properties as canonical fields and what the model does not name.
 
-    A value that has not the documented JSON type stays a property: the vendor may take it, others are not told it.
+    A null states nothing. A value that has not the documented JSON type stays a property.
     """
     fields: dict[str, Any] = {}
     others: dict[str, Any] = {}
     for key, value in properties.items():
+        if value is None:
+            continue
         name = NAMES.get(key)
         typed = None if name is None else _canonical(name, value)
         if name is None or typed is None:
@@ -177,7 +179,7 @@ def read_event(raw: Mapping[str, Any], type_key: str) -> tuple[dict[str, Any], d
     given = raw.get("properties")
     fields, properties = fields_of(given or {})
     properties.pop(type_key, None)
-    beside = {key: value for key, value in raw.items() if key not in ("name", "properties")}
+    beside = {key: value for key, value in raw.items() if value is not None and key not in ("name", "properties")}
     clash = {key: value for key, value in beside.items() if key in properties}
     spelling = {"beside": tuple(beside), "clash": clash, "properties": given is not None}
     return fields, beside | properties, spelling
@@ -262,8 +264,8 @@ def _as(wanted: str, value: Any) -> Any:
     if not isinstance(value, str):
         return None
     try:
-        value = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError):
+        value = read_json(value.encode())
+    except NotJson:
         return None
     return value if not isinstance(value, str) and _IS[wanted](value) else None
 

@@ -330,3 +330,26 @@ def test_the_source_is_left_as_it_was():
         target = Target("t", account(vendor), fill=fill, privacy=Privacy(("device.ip",), ("user.id",), b"key"))
         assert translate(one, target) == translate(one, target)
     assert msgspec.to_builtins(one.interactions) == before
+
+
+@pytest.mark.parametrize("depth", [50, 300, 990, 100_000])
+def test_json_text_may_be_as_deep_as_it_likes(depth):
+    """Deeply nested JSON in a text is converted where a target documents a list, or is a loss: never an error."""
+    deep = "[" * depth + "]" * depth
+    affinity = replace(PURCHASE, type="inform_affinity", properties={"data": f'[{{"a": {deep}}}]'})
+    for vendor in golden.ACCOUNTS:
+        told(
+            vendor,
+            affinity,
+            unsupported="event",
+            fill={"consent": "{properties.data}", "quantity": "{properties.data}"},
+        )
+
+
+def test_numbers_may_be_as_long_as_they_like():
+    """A variation of 5,000 digits is no number that a vendor could keep: lost where numbers are asked for."""
+    long = replace(CLICK, variations=("9" * 5000, "12"))
+    translation = told("dynamic_yield", long)
+    assert msgspec.json.decode(translation.requests[0].body)["engagements"][0]["variations"] == [12]
+    assert "variations" in translation.losses
+    assert "variations" not in told("gravity_field", long).losses

@@ -1,7 +1,7 @@
 """From interactions to the vendor's bodies."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -64,9 +64,11 @@ def _word(interaction: Engagement) -> str | None:
 
 
 def _is_integer(id_: str) -> bool:
-    """Whether an id is an integer's own text, so that as a number it is still the same id."""
+    """Whether an id is the own text of an integer that fits 64 bits, so that as a number it is still the same id."""
     digits = id_.removeprefix("-")
-    return digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0") and id_ != "-0"
+    if len(digits) > 18 or not (digits.isascii() and digits.isdigit()):
+        return False
+    return (digits == "0" or digits[0] != "0") and id_ != "-0"
 
 
 def event(interaction: Event) -> Encoded | Refusal:
@@ -141,9 +143,12 @@ def own_engagement(interaction: Engagement) -> Encoded:
 def _as_it_came(id_: str) -> Any:
     """A variation id as the number it was; text that never was one stays text."""
     try:
-        return msgspec.json.decode(id_)
+        return _NUMBER.decode(id_)
     except msgspec.DecodeError:
         return id_
+
+
+_NUMBER: Final[msgspec.json.Decoder[int | float]] = msgspec.json.Decoder(int | float)
 
 
 def regrouped(parts: Sequence[Part]) -> list[Any]:

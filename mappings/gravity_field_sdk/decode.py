@@ -18,7 +18,7 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import names, rest
+from gateway.wire import names, rest, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
 
@@ -51,8 +51,8 @@ def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
 
 def _event(one: wire.Datum, raw: Mapping[str, Any], common: dict[str, Any]) -> Event:
     type_ = catalogue.TYPES.get(one.type, "custom")
-    properties: dict[str, Any] = dict(one.customProps or {})
-    beside = rest(raw, wire.DATUM)
+    properties = without_nulls(one.customProps or {})
+    beside = {key: value for key, value in rest(raw, wire.DATUM).items() if value is not None}
     occurred_at = from_iso(one.eventTime) if one.eventTime else None
     if one.eventTime and occurred_at is None:
         beside["eventTime"] = one.eventTime
