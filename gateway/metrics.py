@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from gateway.model import Engagement
 
@@ -31,11 +31,18 @@ Reading = tuple[str, str, float]
 """A gauge's name, its label's value (empty for none) and its value."""
 
 
+Sample = tuple[str, dict[str, str], float]
+"""A counted sample's name, labels and value."""
+
+
 class Metrics:
-    """The counters of one process."""
+    """The counters of one process, and the last word of those that it speaks for."""
 
     def __init__(self) -> None:
+        self._families: list[Counter | Histogram] = []
+        self._absorbed: dict[str, list[Sample]] = {}
         self._registry = CollectorRegistry()
+        self._registry.register(_Sum(self._families, self._absorbed))
         count = self._counter
         self._inbound = count("gateway_inbound", "Inbounds", "route", "vendor", "status")
         self._interactions = count("gateway_interactions", "Interactions accepted", "route", "action")
@@ -87,15 +94,31 @@ class Metrics:
         """The configuration was reloaded, refused or found unchanged."""
         self._child(self._reloads, outcome).inc()
 
+    def samples(self) -> Iterator[Sample]:
+        """Everything counted so far, for the process that speaks for all."""
+        for family in self._families:
+            for metric in family.collect():
+                for sample in metric.samples:
+                    if not sample.name.endswith("_created"):
+                        yield sample.name, dict(sample.labels), sample.value
+
+    def absorb(self, source: str, samples: list[Sample]) -> None:
+        """Take up what another process counted; its last word stays in the sum when it is gone."""
+        self._absorbed[source] = samples
+
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
-        return Counter(name, told, labels, registry=self._registry)
+        family = Counter(name, told, labels, registry=None)
+        self._families.append(family)
+        return family
 
     def _histogram(self, name: str, told: str, *labels: str) -> Histogram:
-        return Histogram(name, told, labels, registry=self._registry, buckets=_BUCKETS)
+        family = Histogram(name, told, labels, registry=None, buckets=_BUCKETS)
+        self._families.append(family)
+        return family
 
     def _child(self, family: Any, *labels: str) -> Any:
         """A family's child, looked up once for each set of labels."""
@@ -104,6 +127,46 @@ class Metrics:
         if child is None:
             child = self._children[key] = family.labels(*labels)
         return child
+
+
+class _Sum:
+    """A collector of this process's families with what other processes counted added."""
+
+    def __init__(self, families: list[Counter | Histogram], absorbed: dict[str, list[Sample]]) -> None:
+        self._families = families
+        self._absorbed = absorbed
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing beforehand: the families are still to be made."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Each family, its samples summed over all processes."""
+        others: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
+        for samples in self._absorbed.values():
+            for name, labels, value in samples:
+                key = (name, frozenset(labels.items()))
+                others[key] = others.get(key, 0.0) + value
+        for family in self._families:
+            for metric in family.collect():
+                yield _summed(metric, others)
+
+
+def _summed(metric: Metric, others: dict[tuple[str, frozenset[tuple[str, str]]], float]) -> Metric:
+    """One family's samples with the others' added; a sample that only others have joins it."""
+    total = Metric(metric.name, metric.documentation, metric.type)
+    for sample in metric.samples:
+        if not sample.name.endswith("_created"):
+            value = sample.value + others.pop((sample.name, frozenset(sample.labels.items())), 0.0)
+            total.add_sample(sample.name, sample.labels, value)
+    for key in [key for key in others if key[0] in _sample_names(metric)]:
+        total.add_sample(key[0], dict(key[1]), others.pop(key))
+    return total
+
+
+def _sample_names(metric: Metric) -> tuple[str, ...]:
+    suffixes = ("_total",) if metric.type == "counter" else ("_bucket", "_count", "_sum")
+    return tuple(metric.name + suffix for suffix in suffixes)
 
 
 class _Gauges:

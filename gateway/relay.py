@@ -9,7 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from msgspec import Struct, field
@@ -33,7 +33,7 @@ from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.model import identified
 from gateway.routing import Match, Route, RouteTarget, Table
-from gateway.store.contract import Record, Store
+from gateway.store.contract import Record
 from gateway.translate import Decoded, Translation, decode, translate
 from gateway.wire import encode_json
 
@@ -87,12 +87,20 @@ class Rules(Struct, frozen=True):
     logs: Callable[[int], bool]
 
 
+class Keeper(Protocol):
+    """What keeps inbounds: the store, or the way to it."""
+
+    async def append(self, record: Record) -> int:
+        """Keep an inbound for good and give its position; raises StoreFull when there is no room."""
+        ...
+
+
 class Relay:
     """What happens to every inbound, by the `rules` in force."""
 
-    def __init__(self, rules: Rules, store: Store, metrics: Metrics) -> None:
+    def __init__(self, rules: Rules, keeper: Keeper, metrics: Metrics) -> None:
         self.rules = rules
-        self._store = store
+        self._keeper = keeper
         self._metrics = metrics
         self._log = structlog.get_logger()
 
@@ -132,7 +140,7 @@ class Relay:
         record = record_of(inbound, match.route.name, match.route.accepts, match.client)
         primary = _primary(match.route, decoded)
         if primary is None:
-            await self._store.append(record)
+            await self._keeper.append(record)
             answer = match.source.success()
         else:
             answer = await self._forward(rules, match, decoded, Kept(record, primary), line)
@@ -176,7 +184,7 @@ class Relay:
     async def _keep(self, record: Record) -> bool:
         """Keep a copy that the caller does not wait for; a failure is loud but not the caller's."""
         try:
-            await self._store.append(record)
+            await self._keeper.append(record)
         except StoreFull as error:
             self._log.error("copy lost", request_id=record.request_id, targets=record.to, reason=str(error))
             return False

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import re
 import secrets
+import socket
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -44,9 +45,13 @@ class PublicServer:
         self._runner = web.ServerRunner(self._server, access_log=None)
         self.draining = False
 
-    async def start(self) -> int:
-        """Listen; gives the port, of use where the settings say 0; raises CannotListen."""
-        return await listen(self._runner, "server", self._settings.host, self._settings.port)
+    async def start(self, listener: socket.socket | None = None) -> int:
+        """Listen, on a socket given or where the settings say; gives the port; raises CannotListen."""
+        if listener is None:
+            return await listen(self._runner, "server", self._settings.host, self._settings.port)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        return int(listener.getsockname()[1])
 
     async def stop(self, seconds: float) -> None:
         """Stop accepting, finish what is in flight within so many seconds, close."""

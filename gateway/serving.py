@@ -28,7 +28,7 @@ async def run(path: Path, mappings: Mappings, config: Config, announce: Callable
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, look.set)
-    service = Service(config, mappings)
+    service = Service(config, mappings, path)
     announce(*await service.start())
     watching = asyncio.create_task(_watch(service, path, look))
     await stop.wait()

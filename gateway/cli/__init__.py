@@ -13,7 +13,7 @@ from gateway.contract import VendorMapping
 
 Mappings = Mapping[str, type[VendorMapping]]
 
-_COMMANDS: Final = ("check", "demo", "matrix", "sandbox", "schema", "serve", "translate")
+_COMMANDS: Final = ("accept", "check", "demo", "matrix", "sandbox", "schema", "serve", "translate")
 
 
 class _Lazy(click.Group):

@@ -57,9 +57,10 @@ def _check_route(route: RouteTable, path: Path, known: Mapping[str, Collection[s
     primaries = [position for position, target in enumerate(route.targets) if target.primary]
     for position in primaries[1:]:
         faults.add((*path, "targets", position, "primary"), f"a route has one: targets[{primaries[0]}] is it already")
-    if not primaries and faults.shaped((*path, "targets")):
-        what = "need one with primary = true, whose answer the caller gets" if route.targets else "are required"
-        faults.add((*path, "targets"), what)
+    if not route.targets and faults.shaped((*path, "targets")):
+        faults.add((*path, "targets"), "are required")
+    elif not primaries and route.mode == "forward" and faults.shaped((*path, "targets")):
+        faults.add((*path, "targets"), "need one with primary = true, whose answer the caller gets")
 
 
 def _check_target(target: TargetTable, path: Path, known: Mapping[str, Collection[str]], faults: Faults) -> None:

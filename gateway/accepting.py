@@ -1,0 +1,67 @@
+"""The accepting half of a gateway: the public port, and the rules that every inbound is taken by."""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.config import Config
+from gateway.contract import VendorMapping
+from gateway.delivery.upstream import Upstream
+from gateway.limits import RateLimit
+from gateway.log import sampler
+from gateway.metrics import Metrics
+from gateway.relay import OPEN, Keeper, Relay, Rules
+from gateway.routing import Table
+from gateway.server import PublicServer
+
+_OPEN_RATE: Final = 50.0
+"""Requests per second that one address may send on a public route that asks no key."""
+_IN_FLIGHT: Final = 10.0
+"""Seconds that a drain gives to what is in flight."""
+
+
+class Accepting:
+    """One process's public port; what it accepts goes to `keeper` and, in forward mode, to a primary's `upstreams`."""
+
+    def __init__(
+        self, config: Config, mappings: Mapping[str, type[VendorMapping]], keeper: Keeper, metrics: Metrics
+    ) -> None:
+        self._config = config
+        self._mappings = mappings
+        self._upstreams: dict[str, Upstream] = {}
+        self._relay = Relay(self._rules(config), keeper, metrics)
+        self._public = PublicServer(self._relay, config.server)
+
+    async def start(self, listener: socket.socket | None = None) -> int:
+        """Listen, on a socket that is shared with other processes where one is given; gives the port."""
+        return await self._public.start(listener)
+
+    async def apply(self, config: Config) -> None:
+        """Take inbounds by another configuration; who began under the old one ends under it."""
+        self._config = config
+        old = self._upstreams
+        self._relay.rules = self._rules(config)
+        for name, upstream in old.items():
+            if self._upstreams.get(name) is not upstream:
+                await upstream.close()
+
+    async def drain(self) -> None:
+        """Ask callers to go elsewhere for a while, then stop accepting and finish what is in flight."""
+        self._public.draining = True
+        await asyncio.sleep(self._config.server.drain_delay)
+        await self._public.stop(_IN_FLIGHT)
+        for upstream in self._upstreams.values():
+            await upstream.close()
+
+    def _rules(self, config: Config) -> Rules:
+        """What the configuration says of inbounds; upstreams that did not change keep their connections."""
+        old = self._upstreams
+        self._upstreams = {
+            name: old[name] if name in old and old[name].settings == settings else Upstream(settings)
+            for name, settings in config.upstreams.items()
+        }
+        table = Table(config.routes, config.clients.values(), self._mappings, config.server.cors_origins)
+        limits = {name: RateLimit(client.rate_limit) for name, client in config.clients.items() if client.rate_limit}
+        limits[OPEN] = RateLimit(_OPEN_RATE)
+        return Rules(table, self._upstreams, limits, sampler(config.log.requests))

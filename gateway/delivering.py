@@ -1,0 +1,121 @@
+"""The delivering half of a gateway: the store, and one worker for every target."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from gateway.clocks import Clocks
+from gateway.config import Config
+from gateway.contract import VendorMapping
+from gateway.delivery.upstream import Upstream
+from gateway.delivery.worker import Means, Worker
+from gateway.log import sampler
+from gateway.metrics import Metrics
+from gateway.store.contract import Lane
+from gateway.store.embedded import EmbeddedStore
+from gateway.store.sqlite import SqliteLog
+
+_OF_FREE: Final = 0.8
+"""The part of the disk's free space that the store may use where no `max_size` is set."""
+
+
+class Delivering:
+    """The one process that owns the store and every upstream's pace."""
+
+    def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]], metrics: Metrics) -> None:
+        self.log = _log_of(config)
+        self.store = EmbeddedStore(self.log)
+        self.workers: dict[str, Worker] = {}
+        self.upstreams: dict[str, Upstream] = {}
+        self.paused: set[str] = set()
+        self._sources = {name: mapping.example() for name, mapping in mappings.items()}
+        self._metrics = metrics
+        self._clocks = Clocks()
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self, config: Config) -> None:
+        """Take up the store and deliver what it keeps; raises StoreUnusable."""
+        await self.store.open(_lanes(config))
+        await self.apply(config)
+
+    async def apply(self, config: Config) -> None:
+        """Deliver by another configuration: targets and upstreams that did not change go on undisturbed."""
+        self.store.serve(_lanes(config))
+        for name, settings in config.upstreams.items():
+            if name not in self.upstreams or self.upstreams[name].settings != settings:
+                self.upstreams[name] = Upstream(settings)
+        await self._retire(config)
+        self._begin(config)
+
+    async def stop(self) -> int:
+        """Finish what is under way and close the store; gives the number of deliveries left in it."""
+        await self._stop(list(self.workers))
+        left = sum([(await self.store.backlog(target)).pending for target in self.store.targets()])
+        await self.store.close()
+        for upstream in self.upstreams.values():
+            await upstream.close()
+        return left
+
+    def pause(self, target: str, *, paused: bool) -> None:
+        """Hold or release a target; it stays so over reloads."""
+        (self.paused.add if paused else self.paused.discard)(target)
+        if target in self.workers:
+            self.workers[target].paused = paused
+
+    def _begin(self, config: Config) -> None:
+        """Start a worker for every target that has none."""
+        means = Means(
+            store=self.store,
+            sources=self._sources,
+            metrics=self._metrics,
+            clocks=self._clocks,
+            logs=sampler(config.log.requests),
+            max_age=config.store.max_age,
+        )
+        for route in config.routes:
+            for one in route.targets:
+                name = one.target.name
+                if name not in self.workers:
+                    self.workers[name] = Worker(one, self.upstreams[one.upstream], means)
+                    self.workers[name].paused = name in self.paused
+                    self._running[name] = asyncio.create_task(self.workers[name].run())
+
+    async def _retire(self, config: Config) -> None:
+        """Stop the workers whose target is gone or changed, and close upstreams that nobody uses."""
+        wanted = {one.target.name: one for route in config.routes for one in route.targets}
+        gone = [
+            name
+            for name, worker in self.workers.items()
+            if name not in wanted
+            or worker.settings != wanted[name]
+            or worker.upstream is not self.upstreams[wanted[name].upstream]
+        ]
+        old = {self.workers[name].upstream for name in gone}
+        await self._stop(gone)
+        for name in [name for name in self.upstreams if name not in config.upstreams]:
+            old.add(self.upstreams.pop(name))
+        for upstream in old.difference(self.upstreams.values()):
+            await upstream.close()
+
+    async def _stop(self, names: list[str]) -> None:
+        """Stop leasing for these targets and wait for what is under way."""
+        for name in names:
+            self._running[name].cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running.pop(name)
+        for name in names:
+            await self.workers.pop(name).finish()
+
+
+def _lanes(config: Config) -> list[Lane]:
+    return [Lane(one.target.name, route.name, one.from_ == "start") for route in config.routes for one in route.targets]
+
+
+def _log_of(config: Config) -> SqliteLog:
+    folder = Path(config.store.path)
+    folder.mkdir(parents=True, exist_ok=True)
+    max_size = config.store.max_size or int(shutil.disk_usage(folder).free * _OF_FREE)
+    return SqliteLog(folder, max_size, config.store.keep)

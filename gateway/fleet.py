@@ -1,0 +1,138 @@
+"""Accepting in several processes on one port: the parent starts them, keeps what they accept, and speaks for all.
+
+Every process accepts from the same listening socket, so that a crash loses no connection that waits. What they accept
+is kept by the parent, which alone owns the store and the upstreams' pace: nothing is to be adopted when one dies or
+when their number changes.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.channel import Append, Channel, Counted, Drain, Kept, Message, NotKept, Reload
+from gateway.config import Config
+from gateway.errors import CannotListen, StoreFull
+from gateway.metrics import Metrics
+from gateway.store.contract import Store
+
+_CALM: Final = 1.0
+"""Seconds between a crash and the next start."""
+_FAREWELL: Final = 15.0
+"""Seconds that a process has to drain beyond `drain_delay` before it is killed."""
+
+
+class Fleet:
+    """The accepting processes."""
+
+    def __init__(self, config: Config, path: Path, store: Store, metrics: Metrics) -> None:
+        self._config = config
+        self._path = path
+        self._store = store
+        self._metrics = metrics
+        self._log = structlog.get_logger()
+        self._channels: dict[int, Channel] = {}
+        self._minders: list[asyncio.Task[None]] = []
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._manned = asyncio.Event()
+        self._listener: socket.socket | None = None
+
+    async def start(self) -> int:
+        """Listen and start the processes; gives the port; raises CannotListen."""
+        server = self._config.server
+        self._listener = _listening(server.host, server.port)
+        self._minders = [asyncio.create_task(self._mind(number)) for number in range(server.workers)]
+        await self._manned.wait()
+        return int(self._listener.getsockname()[1])
+
+    async def apply(self, config: Config) -> None:
+        """Have every process take up the configuration file."""
+        self._config = config
+        for channel in self._channels.values():
+            channel.send(Reload())
+
+    async def drain(self) -> None:
+        """Have every process finish and go."""
+        self._draining = True
+        for channel in self._channels.values():
+            channel.send(Drain())
+        await asyncio.gather(*self._minders)
+        if self._keeping:
+            await asyncio.wait(self._keeping)
+        if self._listener is not None:
+            self._listener.close()
+
+    async def _mind(self, number: int) -> None:
+        """Keep one process alive until the drain."""
+        generation = 0
+        while not self._draining:
+            generation += 1
+            status = await self._run(number, generation)
+            if not self._draining:
+                self._log.error("accepting process ended", number=number, status=status)
+                await asyncio.sleep(_CALM)
+
+    async def _run(self, number: int, generation: int) -> int:
+        """One process from start to end; gives its exit status."""
+        ours, theirs = socket.socketpair()
+        assert self._listener is not None  # noqa: S101  # `start` made it
+        fds = (theirs.fileno(), self._listener.fileno())
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "gateway", "accept", "--config", os.fspath(self._path)),
+            *("--channel", str(fds[0]), "--listener", str(fds[1])),
+            pass_fds=fds,
+            start_new_session=True,
+        )
+        theirs.close()
+        channel = await Channel.over(ours, partial(self._heard, f"{number}.{generation}", number))
+        self._channels[number] = channel
+        if len(self._channels) == self._config.server.workers:
+            self._manned.set()
+        if self._draining:
+            channel.send(Drain())
+        await channel.closed
+        try:
+            async with asyncio.timeout(self._config.server.drain_delay + _FAREWELL):
+                return await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            return await process.wait()
+
+    def _heard(self, source: str, number: int, message: Message) -> None:
+        match message:
+            case Append():
+                task = asyncio.create_task(self._keep(self._channels[number], message))
+                self._keeping.add(task)
+                task.add_done_callback(self._keeping.discard)
+            case Counted():
+                self._metrics.absorb(source, message.samples)
+            case _:
+                self._log.error("unexpected message", number=number, message=type(message).__name__)
+
+    async def _keep(self, channel: Channel, message: Append) -> None:
+        try:
+            position = await self._store.append(message.record)
+        except StoreFull as error:
+            channel.send(NotKept(message.number, str(error)))
+        else:
+            channel.send(Kept(message.number, position))
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens where the configuration says; raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise CannotListen(f"[server] cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
+    listener.setblocking(False)
+    return listener

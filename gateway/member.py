@@ -1,0 +1,115 @@
+"""One accepting process: the public port here, the store at the parent."""
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.accepting import Accepting
+from gateway.channel import Append, Channel, Counted, Drain, Kept, Message, NotKept, Reload
+from gateway.config import Config, load
+from gateway.contract import VendorMapping
+from gateway.errors import ConfigFaults, Overloaded, StoreFull
+from gateway.metrics import Metrics
+from gateway.store.contract import Record
+
+_COUNT: Final = 0.5
+"""Seconds between two reports of what was counted."""
+
+Mappings = Mapping[str, type[VendorMapping]]
+
+
+class Member:
+    """The store as an accepting process sees it, and what its parent tells it."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._channel: Channel | None = None
+        self.reload = asyncio.Event()
+        self.drain = asyncio.Event()
+
+    async def connect(self, end: socket.socket) -> Channel:
+        """Take up the channel; a parent that is gone ends the process as a drain does."""
+        self._channel = await Channel.over(end, self._heard)
+        self._channel.closed.add_done_callback(self._orphaned)
+        return self._channel
+
+    async def append(self, record: Record) -> int:
+        """Have the parent keep an inbound for good; raises StoreFull or Overloaded."""
+        if self._channel is None or self._channel.closed.done():
+            raise Overloaded("the gateway is stopping", 1)
+        number = next(self._numbers)
+        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = waiter
+        self._channel.send(Append(number, record))
+        try:
+            return await waiter
+        finally:
+            del self._waiting[number]
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case Kept(number, position):
+                if number in self._waiting and not self._waiting[number].done():
+                    self._waiting[number].set_result(position)
+            case NotKept(number, reason):
+                if number in self._waiting and not self._waiting[number].done():
+                    self._waiting[number].set_exception(StoreFull(reason))
+            case Reload():
+                self.reload.set()
+            case Drain():
+                self.drain.set()
+            case _:
+                pass
+
+    def _orphaned(self, _: object) -> None:
+        for waiter in self._waiting.values():
+            if not waiter.done():
+                waiter.set_exception(Overloaded("the gateway is stopping", 1))
+        self.drain.set()
+
+
+async def run(path: Path, mappings: Mappings, config: Config, channel: socket.socket, listener: socket.socket) -> None:
+    """Accept until the parent says otherwise or is gone."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, lambda: None)
+    metrics, member = Metrics(), Member()
+    parent = await member.connect(channel)
+    accepting = Accepting(config, mappings, member, metrics)
+    await accepting.start(listener)
+    tasks = [
+        asyncio.create_task(_count(parent, metrics)),
+        asyncio.create_task(_reload(member, accepting, path, mappings)),
+    ]
+    await member.drain.wait()
+    await accepting.drain()
+    for task in tasks:
+        task.cancel()
+    parent.send(Counted(list(metrics.samples())))
+    parent.close()
+    await parent.closed
+
+
+async def _count(parent: Channel, metrics: Metrics) -> None:
+    while True:
+        await asyncio.sleep(_COUNT)
+        parent.send(Counted(list(metrics.samples())))
+
+
+async def _reload(member: Member, accepting: Accepting, path: Path, mappings: Mappings) -> None:
+    while True:
+        await member.reload.wait()
+        member.reload.clear()
+        try:
+            await accepting.apply(load(path, mappings, os.environ))
+        except ConfigFaults as error:
+            structlog.get_logger().error(  # the faults say it all
+                "configuration refused", faults=[str(fault) for fault in error.faults]
+            )
