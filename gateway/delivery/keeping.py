@@ -7,11 +7,16 @@ from gateway.errors import NoSuchPath
 from gateway.store.contract import Record
 
 
+def inbound_id(request_id: str, received_at: int) -> str:
+    """What tells an inbound from all others, also from one that a caller sends under the same request id."""
+    return f"{request_id}.{received_at}"
+
+
 def record_of(inbound: Inbound, route: str, vendor: str, client: str | None) -> Record:
     """What is kept of an inbound; the query only where it is the message itself, since it may hold a key."""
     return Record(
         received_at=inbound.received_at,
-        request_id=inbound.id,
+        request_id=inbound.id.removesuffix(f".{inbound.received_at}"),
         client=client,
         route=route,
         vendor=vendor,
@@ -30,7 +35,7 @@ def inbound_of(record: Record, sources: Mapping[str, VendorMapping]) -> tuple[Ve
     if source is None or endpoint is None:
         raise NoSuchPath(f"no mapping reads {record.vendor} {record.endpoint}")
     return source, Inbound(
-        record.request_id,
+        inbound_id(record.request_id, record.received_at),
         endpoint,
         record.headers,
         record.query,
