@@ -8,6 +8,7 @@ from house_collector import HouseCollector
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.conformance import CHECKS
 from gateway.contract import Answer, Inbound, Secret
 from gateway.errors import Malformed, NoKey, NotJson
 from gateway.model import Engagement, Event
@@ -153,3 +154,10 @@ def test_answers_are_in_its_own_form():
     assert COLLECTOR.failure(NoKey("no key was shown")).status == 401
     verdicts = [COLLECTOR.judge(Answer(status)).verdict for status in (202, 503, 401, 422)]
     assert verdicts == ["accepted", "again", "doubt", "refused"]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_collector_conforms(check):
+    """The mapping keeps what the gateway asks of any mapping, as the check's own docstring says."""
+    noted = {"kind": "noted", "person": "u-1", "subject": "Wheel spun"}
+    check(HouseCollector, [inbound({"events": [CLICKED]}), inbound({"events": [CLICKED, noted], "more": 1})])
