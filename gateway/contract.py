@@ -16,6 +16,8 @@ from gateway.errors import GatewayError
 from gateway.model import Interaction, Origin, is_empty
 
 MASK: Final = "***"
+_TOLD: Final = 200
+"""Characters of a vendor's own words that a reason repeats."""
 
 
 class Secret:
@@ -228,9 +230,15 @@ def verdict(status: int) -> Receipt:
 
 
 def hidden_failure(answer: Answer, key: str) -> Receipt | None:
-    """The failure that a success hides in a JSON object with `key`, by the status code there; None without one."""
-    if not 200 <= answer.status < 300 or not answer.body.lstrip().startswith(b"{"):
+    """The failure that a success hides in a JSON object with `key`, by the status code there; None without one.
+
+    A page instead of JSON comes from no vendor's API: the URL leads elsewhere.
+    """
+    start = answer.body.lstrip()[:1]
+    if not 200 <= answer.status < 300 or start not in (b"{", b"<"):
         return None
+    if start == b"<":
+        return Receipt("doubt", f"status {answer.status} with a page instead of an answer")
     try:
         told = msgspec.json.decode(answer.body).get(key)
     except (msgspec.DecodeError, RecursionError):
@@ -239,4 +247,4 @@ def hidden_failure(answer: Answer, key: str) -> Receipt | None:
         return None
     found = verdict(told) if isinstance(told, int) else Receipt("refused")
     kind = "refused" if found.verdict == "accepted" else found.verdict
-    return Receipt(kind, f"status {answer.status} with {key} {told}")
+    return Receipt(kind, f"status {answer.status} with {key} {told}"[:_TOLD])

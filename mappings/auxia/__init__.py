@@ -139,8 +139,9 @@ class Auxia(Struct, frozen=True, kw_only=True):
 
     def judge(self, answer: Answer) -> Receipt:
         """By the status; a success that holds an error is refused, or again where the error's own code says so."""
-        if hidden_failure(answer, "error") is None:
-            return verdict(answer.status)
+        found = hidden_failure(answer, "error")
+        if found is None or found.verdict == "doubt":
+            return found or verdict(answer.status)
         error = read_json(answer.body)["error"]
         code = error.get("code") if isinstance(error, dict) else None
         again = isinstance(code, int) and verdict(code).verdict == "again"

@@ -114,4 +114,4 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
 
     def judge(self, answer: Answer) -> Receipt:
         """By the status; a success whose body is the vendor's error form is that error. Warnings are none."""
-        return hidden_failure(answer, "error") or verdict(answer.status)
+        return hidden_failure(answer, "error") or hidden_failure(answer, "message") or verdict(answer.status)
