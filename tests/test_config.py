@@ -143,6 +143,18 @@ def test_translate_target(tmp_path):
     assert config.translate_target("nobody") is None
 
 
+def test_the_store_is_beside_the_file(tmp_path):
+    """The store's path is the file's neighbour, wherever the gateway is started; an absolute one is as it is."""
+    assert read(tmp_path, "").store.path == str(tmp_path / "data")
+    assert read(tmp_path, '[store]\npath = "/var/lib/gateway"').store.path == "/var/lib/gateway"
+
+
+def test_routes_store_by_default(tmp_path):
+    """A route without a mode is in store mode, and no target of it needs to be primary."""
+    text = UPSTREAM + ROUTE.replace('mode = "forward"\n', "") + PRIMARY.replace("primary = true\n", "")
+    assert read(tmp_path, text).routes[0].mode == "store"
+
+
 def test_secrets_from_files(tmp_path):
     """A file beside config.toml serves as a secret, without the line's end."""
     (tmp_path / "key").write_text("from-file\n")
@@ -281,14 +293,15 @@ def test_the_shipped_schema_is_current():
 
 
 def test_the_shipped_file():
-    """It loads without an environment: five vendors at the sandbox, a route for each, every route tells all."""
+    """It loads without an environment: five vendors at the sandbox, a route for each that tells all, in both modes."""
     config = load(ROOT / "config.toml", MAPPINGS, {})
     assert {upstream.mapping.NAME for upstream in config.upstreams.values()} == set(MAPPINGS)
     assert all(one.mapping.base_url.startswith("http://127.0.0.1:9000") for one in config.upstreams.values())
     assert {route.accepts for route in config.routes} == set(MAPPINGS)
+    assert {route.mode for route in config.routes} == {"store", "forward"}
     for route in config.routes:
         first, *others = route.targets
-        assert first.primary
+        assert first.primary == (route.mode == "forward")
         assert route.accepts == first.target.mapping.NAME
         assert {one.target.mapping.NAME for one in others} == set(MAPPINGS) - {route.accepts}
     assert all("stands in the file itself" in one.message for one in config.warnings)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
+from msgspec.structs import replace
+
 from gateway.config.names import when_of
 from gateway.config.routes import target_name
 from gateway.config.settings import Config, Upstream
@@ -22,7 +24,7 @@ def build(read: Read, folder: FilePath) -> Config:
     return Config(
         server=tables.server,
         admin=tables.admin,
-        store=tables.store,
+        store=replace(tables.store, path=str(folder / tables.store.path)),
         deadletters=tables.deadletters,
         log=tables.log,
         privacy=tables.privacy,

@@ -129,7 +129,7 @@ def own_event(interaction: Event, project_id: str) -> Encoded:
         sessionId=interaction.session.id,
         deviceId=interaction.device.id,
     )
-    content |= without_nulls(outside[""])
+    content |= without_nulls(outside.get("", {}))
     envelope = known(projectId=project_id, userId=interaction.user.id)
     return Encoded((Part("events", content, restored(outside, "body", envelope)),), None)
 
