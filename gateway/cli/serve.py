@@ -1,5 +1,7 @@
 """`gateway serve`: the gateway itself."""
 
+import contextlib
+import resource
 from pathlib import Path
 
 import click
@@ -17,6 +19,7 @@ def command(mappings: Mappings, path: Path) -> None:
     import uvloop
 
     from gateway import log
+    from gateway.errors import GatewayError
     from gateway.serving import run
 
     config = read(path, mappings)
@@ -32,4 +35,16 @@ def command(mappings: Mappings, path: Path) -> None:
             routes=[route.name for route in config.routes],
         )
 
-    uvloop.run(run(path, mappings, config, announce))
+    _allow_connections()
+    try:
+        uvloop.run(run(path, mappings, config, announce))
+    except GatewayError as error:
+        click.echo(f"the gateway cannot start: {error}", err=True)
+        raise SystemExit(1) from None
+
+
+def _allow_connections() -> None:
+    """Have as many files open as the system lets this process: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
