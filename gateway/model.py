@@ -122,6 +122,8 @@ class Origin(Struct, frozen=True, eq=False):
     spelling: dict[str, Any] = field(default_factory=dict)
 
 
+NO_USER: Final = User()
+NO_SESSION: Final = Session()
 NO_PAGE: Final = Page()
 NO_DEVICE: Final = Device()
 
@@ -136,8 +138,8 @@ class _Common(Struct, frozen=True, kw_only=True, tag_field="kind"):
     occurred_at: int | None = None
     placement: str | None = None
     items: tuple[Item, ...] = ()
-    user: User = User()
-    session: Session = Session()
+    user: User = NO_USER
+    session: Session = NO_SESSION
     page: Page = NO_PAGE
     device: Device = NO_DEVICE
     channel: str | None = None

@@ -83,38 +83,37 @@ def translate(
 
     `without` and `only` are indices of interactions that the target has already, or that alone are meant.
     """
-    inbound, mapping = decoded.inbound, target.mapping
+    inbound, vendor = decoded.inbound, target.mapping.NAME
     parts: list[tuple[int, Part]] = []
     refused: list[Refused] = []
-    losses: set[str] = set()
-    copied: set[str] = set()
+    losses = copied = _NOTHING
     filtered = dropped = 0
     for index, interaction in enumerate(decoded.interactions):
         if index in without or (only is not None and index not in only):
             continue
-        own = interaction.origin.vendor == mapping.NAME
+        own = interaction.origin.vendor == vendor
         candidate = from_headers(interaction, inbound, own=own)
-        if not _chosen(candidate, target):
+        if (target.when.patterns or target.share) and not _chosen(candidate, target):
             filtered += 1
             continue
         outcome = _say(candidate, decoded.stated[index], target, own=own)
         if isinstance(outcome, _Said):
-            parts.extend([(index, part) for part in outcome.parts])
-            losses |= outcome.losses
-            copied |= outcome.copied
+            for part in outcome.parts:
+                parts.append((index, part))  # noqa: PERF401  # one part is usual: faster without a comprehension's frame
+            losses = losses | outcome.losses if losses else outcome.losses
+            copied = copied | outcome.copied if copied else outcome.copied
         elif target.unsupported == "drop":
             dropped += 1
-            losses.update(outcome.fields)
+            losses = losses.union(outcome.fields)
         else:
             refused.append(Refused(index, outcome.reason, outcome.fields))
     requests = _requests(parts, target, inbound.headers) if parts else ()
-    return Translation(requests, tuple(refused), frozenset(losses), frozenset(copied), filtered, dropped)
+    return Translation(requests, tuple(refused), losses, copied, filtered, dropped)
 
 
 def _chosen(interaction: Interaction, target: Target) -> bool:
     """Whether `when` and `share` let the interaction through to the target."""
-    when, share = target.when, target.share
-    return (not when.patterns or when.holds(interaction)) and (share is None or share.holds(interaction))
+    return target.when.holds(interaction) and (target.share is None or target.share.holds(interaction))
 
 
 class _Said(Struct, frozen=True):
@@ -130,20 +129,22 @@ def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own
     filled: dict[str, tuple[str, ...]] = {}
     if target.privacy is not _NO_PRIVACY:
         interaction = target.privacy.hide(interaction)
-    if target.fill is not _NO_FILL:
+    if target.fill.values:
         interaction, filled = target.fill.apply(interaction)
     if own and target.mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
         return Refusal("missing", ("user.id",))
     encoded = target.mapping.encode(interaction)
-    if isinstance(encoded, Refusal) and target.unsupported == "event" and _turns(encoded):
+    if not isinstance(encoded, Encoded) and target.unsupported == "event" and _turns(encoded):
         encoded = _encode_turned(interaction, target.mapping)
-    if isinstance(encoded, Refusal):
+    if not isinstance(encoded, Encoded):
         return encoded
     if encoded.said is None:
         return _Said(encoded.parts, _NOTHING, _NOTHING)
-    copied = _NOTHING if own else (encoded.said & names & CAMPAIGN_IDS).difference(filled)
-    if copied and target.strict_ids:
-        return Refusal("unknown_id", tuple(sorted(copied)))
+    copied = _NOTHING
+    if not own:
+        copied = (CAMPAIGN_IDS & names & encoded.said).difference(filled)
+        if copied and target.strict_ids:
+            return Refusal("unknown_id", tuple(sorted(copied)))
     if target.privacy is not _NO_PRIVACY:
         names = names.difference(target.privacy.hidden)
     return _Said(encoded.parts, _losses(names, encoded.said, encoded.partly, filled), copied)
@@ -156,9 +157,9 @@ def _losses(
     losses = names - said
     if partly:
         losses |= partly & names
-    if losses and filled:
-        whole = said - partly
-        losses = losses.difference(*(_carried_by(refers) for name, refers in filled.items() if name in whole))
+    for name, refers in filled.items():
+        if refers and name in said and name not in partly:
+            losses = losses.difference(_carried_by(refers))
     return losses - {"items.position"} if "items" in losses else losses
 
 
@@ -236,9 +237,14 @@ _CARRIED_OVER: Final = (
 
 
 def _requests(parts: Sequence[tuple[int, Part]], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:
-    """The outbounds for all parts: what shares an endpoint and an envelope travels together, in order."""
+    """The outbounds for all parts, in order, with the caller's own headers and the indices of what each carries."""
     passed = passed_on(target, headers)
-    return tuple([_request(batch, indices, target.mapping, passed) for indices, batch in _batches(parts)])
+    requests: list[Outbound] = []
+    for indices, batch in _batches(parts):
+        outbound = target.mapping.request(batch)
+        told = {**outbound.headers, **passed} if passed else outbound.headers
+        requests.append(Outbound(outbound.method, outbound.url, told, outbound.body, tuple(indices)))
+    return tuple(requests)
 
 
 def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Part]]]:
@@ -257,21 +263,19 @@ def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Pa
     return batches
 
 
-def _request(batch: list[Part], indices: list[int], mapping: VendorMapping, passed: dict[str, str]) -> Outbound:
-    """One outbound with the caller's own headers and the indices of what it carries."""
-    outbound = mapping.request(batch)
-    headers = {**outbound.headers, **passed} if passed else outbound.headers
-    return Outbound(outbound.method, outbound.url, headers, outbound.body, tuple(indices))
-
-
 def passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
     """The caller's headers that the target's vendor reads by itself and its owner does not hide."""
-    hidden = (*target.privacy.drop, *target.privacy.hash)
-    return {
-        name: value
-        for name in target.mapping.PASSES_ON
-        if (value := headers.get(name)) and value.isprintable() and _HEADER_FIELDS.get(name) not in hidden
-    }
+    privacy = target.privacy
+    passed: dict[str, str] = {}
+    for name in target.mapping.PASSES_ON:
+        value = headers.get(name)
+        if value and value.isprintable():
+            passed[name] = value
+    if passed and privacy is not _NO_PRIVACY:
+        for name, field in _HEADER_FIELDS.items():
+            if field in privacy.drop or field in privacy.hash:
+                passed.pop(name, None)
+    return passed
 
 
 _HEADER_FIELDS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}

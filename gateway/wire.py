@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.errors import Fault, Malformed, NotJson
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 _DEPTH: Final = 100
 """How deep a document may nest: far beyond any vendor's, far below what recursion bears."""
@@ -65,6 +65,11 @@ def names(wire: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(wire.__struct_encode_fields__)
 
 
+def stating(members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an object that are not null, whatever is inside them."""
+    return {key: value for key, value in members.items() if value is not None}
+
+
 def without_nulls(value: Any) -> Any:
     """The value without null members, at any depth of its objects."""
     if isinstance(value, dict):
@@ -79,12 +84,19 @@ def known(**members: Any) -> dict[str, Any]:
     return {key: value for key, value in members.items() if value is not None}
 
 
-def restored(outside: Mapping[str, dict[str, Any]], path: str, members: dict[str, Any]) -> dict[str, Any] | None:
-    """An object as its own vendor sent it: its named members and what stood beside them; None where it stood not."""
-    if path not in outside:
-        return members or None
-    beside = outside[path]
-    return members | without_nulls(beside) if beside else members
+def restored(outside: Mapping[str, dict[str, Any]], path: str, said: msgspec.Struct) -> Any:
+    """An object as its own vendor sent it: what is said of it and what stood beside that; None where it stood not."""
+    beside = outside.get(path)
+    if beside:
+        return joined(said, beside)
+    return said if beside is not None or said != type(said)() else None
+
+
+def joined(said: msgspec.Struct, beside: dict[str, Any]) -> dict[str, Any]:
+    """A wire Struct that omits its defaults as an object, with what stood beside it."""
+    members: dict[str, Any] = msgspec.to_builtins(said)
+    members.update(without_nulls(beside))
+    return members
 
 
 class Shape(Generic[T]):
@@ -96,6 +108,7 @@ class Shape(Generic[T]):
 
     def __init__(self, wire: type[T], also: Mapping[str, Any] | None = None) -> None:
         self.wire = wire
+        self.keys = names(wire)
         self._also = also or {}
 
     def read(self, tree: object) -> T:

@@ -4,14 +4,15 @@ Source: Dynamic Yield's public API definition 2.2 (`dyType`); Gravity Field's pu
 `eventType`. Read 2026-11.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from msgspec import Struct
 
 from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
-from gateway.wire import read_json, without_nulls
+from gateway.wire import joined, names, read_json, rest, stating, without_nulls
 
 Word = Literal[
     "add-to-cart-v1",
@@ -69,209 +70,39 @@ KEYS: Final = {
 NAMES: Final = {key: name for name, key in KEYS.items()}
 
 
-class Kind(Struct, frozen=True):
-    """What the catalogue asks of one type: its documented properties with their JSON types, and which are required."""
-
-    types: dict[str, str]
-    required: frozenset[str] = frozenset()
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
-_MONEY = {"value": "number", "currency": "string"}
-_CART = {"cart": "cart"}
-_IDENTITY = Kind({"cuid": "string250", "cuidType": "string", "secondaryIdentifiers": "pairs", "hashedEmail": "string"})
-_PUSH = Kind({"pushId": "string"}, frozenset({"pushId"}))
-_ITEM = Kind(
-    _MONEY | {"productId": "string", "quantity": "number"} | _CART,
-    frozenset({"value", "productId", "quantity"}),
-)
-KINDS: Final = {
-    "add_to_cart": _ITEM,
-    "remove_from_cart": _ITEM,
-    "purchase": Kind(_MONEY | {"uniqueTransactionId": "string64"} | _CART, frozenset({"value", "cart"})),
-    "sync_cart": Kind(_MONEY | _CART, frozenset({"value", "cart"})),
-    "identify": _IDENTITY,
-    "login": _IDENTITY,
-    "signup": _IDENTITY,
-    "newsletter_subscription": _IDENTITY,
-    "message_opt_in": _PUSH,
-    "message_opt_out": _PUSH,
-    "keyword_search": Kind({"keywords": "string"}, frozenset({"keywords"})),
-    "add_to_wishlist": Kind({"productId": "string", "size": "string"}, frozenset({"productId"})),
-    "filter_items": Kind(
-        {"filterType": "string", "filterNumericValue": "number", "filterStringValue": "string"},
-        frozenset({"filterType"}),
-    ),
-    "change_attribute": Kind(
-        {"attributeType": "string", "attributeValue": "string"}, frozenset({"attributeType", "attributeValue"})
-    ),
-    "video_watch": Kind(
-        {
-            "itemId": "string",
-            "autoplay": "boolean",
-            "progress": "string",
-            "progressPercent": "number",
-            "categories": "strings",
-        },
-        frozenset({"itemId", "autoplay", "progress", "progressPercent"}),
-    ),
-    "sort_items": Kind({"sortBy": "string", "sortOrder": "string"}, frozenset({"sortBy", "sortOrder"})),
-    "promo_code": Kind({"code": "string"}, frozenset({"code"})),
-    "inform_affinity": Kind({"source": "string", "data": "objects"}, frozenset({"data"})),
-}
+def _is_short_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 64
 
 
-def fields_of(properties: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A vendor's event properties as canonical fields and what the model does not name.
-
-    A null states nothing. A value that has not the documented JSON type stays a property.
-    """
-    fields: dict[str, Any] = {}
-    others: dict[str, Any] = {}
-    for key, value in properties.items():
-        if value is None:
-            continue
-        name = NAMES.get(key)
-        typed = None if name is None else _canonical(name, value)
-        if name is None or typed is None:
-            others[key] = value
-        else:
-            fields[name] = typed
-    return fields, others
-
-
-def _canonical(name: str, value: Any) -> Any:
-    """A documented property's value in the model's form, None where it has none."""
-    if name == "cart":
-        lines = [cart_item(line) for line in value] if isinstance(value, list) else [None]
-        return None if None in lines else tuple(lines)
-    if name in ("value", "quantity"):
-        return value if _is_number(value) else None
-    return value if isinstance(value, str) else None
-
-
-def cart_item(line: object) -> CartItem | None:
-    """One cart line as the vendors write it; None where its keys have not the documented types."""
-    if not isinstance(line, dict):
-        return None
-    product, quantity, price = line.get("productId"), line.get("quantity"), line.get("itemPrice")
-    numbers_fit = all(number is None or _is_number(number) for number in (quantity, price))
-    if not numbers_fit or not (product is None or isinstance(product, str)):
-        return None
-    extras = {key: value for key, value in line.items() if key not in _CART_KEYS}
-    return CartItem(product, quantity, price, extras or None)
-
-
-_CART_KEYS: Final = frozenset({"productId", "quantity", "itemPrice"})
-
-
-def cart_lines(cart: tuple[CartItem, ...], *, own: bool) -> list[dict[str, Any]]:
-    """A cart as the vendors write it; its extras go to its own vendor only."""
-    lines = []
-    for item in cart:
-        line = {"productId": item.product_id, "quantity": item.quantity, "itemPrice": item.item_price}
-        known = {key: value for key, value in line.items() if value is not None}
-        lines.append(known | without_nulls(item.extras) if own and item.extras else known)
-    return lines
-
-
-def read_event(raw: Mapping[str, Any], type_key: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """One `{name, properties}` event: its canonical fields, its other properties, and how it was written."""
-    given = raw.get("properties")
-    fields, properties = fields_of(given or {})
-    properties.pop(type_key, None)
-    beside = {key: value for key, value in raw.items() if value is not None and key not in ("name", "properties")}
-    clash = {key: value for key, value in beside.items() if key in properties}
-    spelling = {"beside": tuple(beside), "clash": clash, "properties": given is not None}
-    return fields, beside | properties, spelling
-
-
-def own_event(event: Event, type_key: str) -> dict[str, Any]:
-    """What an event for the vendor it came from holds beside its name: everything, as it came but for nulls."""
-    properties: dict[str, Any] = without_nulls(event.properties)
-    spelling = event.origin.spelling
-    clash = {key: value for key, value in without_nulls(spelling["clash"]).items() if key in properties}
-    beside = {
-        key: properties.pop(key) for key in spelling["beside"] if key in properties and key not in spelling["clash"]
-    }
-    if event.origin.type:
-        properties[type_key] = event.origin.type
-    for name, key in KEYS.items():
-        value = getattr(event, name)
-        if value is not None:
-            properties[key] = cart_lines(value, own=True) if name == "cart" else value
-    if properties or spelling["properties"]:
-        beside["properties"] = properties
-    return beside | clash
-
-
-class Conformed(Struct, frozen=True):
-    """An event's properties as the catalogue documents them.
-
-    `missing`, `said` and `partly` are canonical names: required but not there, carried, and carried in part.
-    """
-
-    properties: dict[str, Any]
-    missing: tuple[str, ...]
-    said: set[str]
-    partly: frozenset[str]
-
-
-def conform(event: Event, type_key: str) -> Conformed:
-    """The event's properties for a vendor they did not come from: documented types only, for a documented type.
-
-    `type_key` is the vendor's key for the type itself: no property of that name may pass for it.
-    """
-    kind = KINDS.get(event.type, _OPEN)
-    sent: dict[str, Any] = {}
-    said: set[str] = set()
-    partly: frozenset[str] = frozenset()
-    for name, key in KEYS.items():
-        value = getattr(event, name)
-        if is_empty(value):
-            continue
-        if name == "cart":
-            if any(item.extras for item in value):
-                partly = frozenset({"cart"})
-            value = cart_lines(value, own=False)
-            wanted: str | None = kind.types.get(key, "cart")
-        else:
-            wanted = kind.types.get(key)
-        if wanted is None or (value := _as(wanted, value)) is not None:
-            sent[key] = value
-            said.add(name)
-    for key, value in event.properties.items():
-        if key in sent or key == type_key or is_empty(value):
-            continue
-        wanted = kind.types.get(key)
-        if wanted is None:
-            sent[key] = without_nulls(value)
-        elif (typed := _as(wanted, value)) is not None:
-            sent[key] = typed
-        else:
-            continue
-        said.add(f"properties.{key}")
-    missing = tuple(NAMES.get(key, f"properties.{key}") for key in kind.required if key not in sent)
-    return Conformed(sent, missing, said, partly)
-
-
-_OPEN: Final = Kind({})
-
-
-def _as(wanted: str, value: Any) -> Any:
-    """The value in a documented type, converting a string that is its JSON text; None where it has no such form."""
-    if _IS[wanted](value):
-        return value
-    if not isinstance(value, str):
-        return None
-    try:
-        value = read_json(value.encode())
-    except NotJson:
-        return None
-    return value if not isinstance(value, str) and _IS[wanted](value) else None
+def _is_identity(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 250
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_boolean(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(member, str) for member in value)
+
+
+def _is_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(member, dict) for member in value)
+
+
+def _is_pairs(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, dict) and all(isinstance(pair.get(key, ""), str) for key in ("type", "value"))
+        for pair in value
+    )
 
 
 def _is_cart(value: object) -> bool:
@@ -284,25 +115,248 @@ def _is_cart(value: object) -> bool:
     )
 
 
-def _is_list_of(type_: type, value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(member, type_) for member in value)
+Form = Callable[[object], bool]
+"""Whether a JSON value has a documented form."""
 
 
-def _is_pairs(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(pair, dict) and all(isinstance(pair.get(key, ""), str) for key in ("type", "value"))
-        for pair in value
-    )
+class Kind(Struct, frozen=True):
+    """What the catalogue asks of one type: the forms of its documented properties, and which are required."""
+
+    forms: dict[str, Form]
+    required: frozenset[str] = frozenset()
 
 
-_IS: Final = {
-    "string": lambda value: isinstance(value, str),
-    "string64": lambda value: isinstance(value, str) and len(value) <= 64,
-    "string250": lambda value: isinstance(value, str) and len(value) <= 250,
-    "number": _is_number,
-    "boolean": lambda value: isinstance(value, bool),
-    "strings": lambda value: _is_list_of(str, value),
-    "objects": lambda value: _is_list_of(dict, value),
-    "pairs": _is_pairs,
-    "cart": _is_cart,
+_MONEY: Final[dict[str, Form]] = {"value": _is_number, "currency": _is_text}
+_CART: Final[dict[str, Form]] = {"cart": _is_cart}
+_IDENTITY: Final = Kind(
+    {"cuid": _is_identity, "cuidType": _is_text, "secondaryIdentifiers": _is_pairs, "hashedEmail": _is_text}
+)
+_PUSH: Final = Kind({"pushId": _is_text}, frozenset({"pushId"}))
+_ITEM: Final = Kind(
+    _MONEY | {"productId": _is_text, "quantity": _is_number} | _CART,
+    frozenset({"value", "productId", "quantity"}),
+)
+_OPEN: Final = Kind({})
+KINDS: Final = {
+    "add_to_cart": _ITEM,
+    "remove_from_cart": _ITEM,
+    "purchase": Kind(_MONEY | {"uniqueTransactionId": _is_short_text} | _CART, frozenset({"value", "cart"})),
+    "sync_cart": Kind(_MONEY | _CART, frozenset({"value", "cart"})),
+    "identify": _IDENTITY,
+    "login": _IDENTITY,
+    "signup": _IDENTITY,
+    "newsletter_subscription": _IDENTITY,
+    "message_opt_in": _PUSH,
+    "message_opt_out": _PUSH,
+    "keyword_search": Kind({"keywords": _is_text}, frozenset({"keywords"})),
+    "add_to_wishlist": Kind({"productId": _is_text, "size": _is_text}, frozenset({"productId"})),
+    "filter_items": Kind(
+        {"filterType": _is_text, "filterNumericValue": _is_number, "filterStringValue": _is_text},
+        frozenset({"filterType"}),
+    ),
+    "change_attribute": Kind(
+        {"attributeType": _is_text, "attributeValue": _is_text}, frozenset({"attributeType", "attributeValue"})
+    ),
+    "video_watch": Kind(
+        {
+            "itemId": _is_text,
+            "autoplay": _is_boolean,
+            "progress": _is_text,
+            "progressPercent": _is_number,
+            "categories": _is_texts,
+        },
+        frozenset({"itemId", "autoplay", "progress", "progressPercent"}),
+    ),
+    "sort_items": Kind({"sortBy": _is_text, "sortOrder": _is_text}, frozenset({"sortBy", "sortOrder"})),
+    "promo_code": Kind({"code": _is_text}, frozenset({"code"})),
+    "inform_affinity": Kind({"source": _is_text, "data": _is_objects}, frozenset({"data"})),
 }
+
+
+# In
+
+
+class Told(Struct, frozen=True):
+    """What one `{name, properties}` event says: its canonical fields, its other properties, and how it was written."""
+
+    value: float | None
+    currency: str | None
+    quantity: float | None
+    product_id: str | None
+    cart: tuple[CartItem, ...] | None
+    transaction_id: str | None
+    properties: dict[str, Any]
+    spelling: dict[str, Any]
+
+
+def read_event(raw: Mapping[str, Any], type_key: str) -> Told:
+    """One event of a body.
+
+    A null states nothing. A value that has not the documented JSON type stays a property.
+    """
+    given = raw.get("properties")
+    properties: dict[str, Any] = stating(given) if given else {}
+    properties.pop(type_key, None)
+    value, currency = _take(properties, "value", _NUMBER), _take(properties, "currency", _TEXT)
+    quantity, product_id = _take(properties, "quantity", _NUMBER), _take(properties, "productId", _TEXT)
+    cart, transaction_id = _take_cart(properties), _take(properties, "uniqueTransactionId", _TEXT)
+    beside, clash = rest(raw, _EVENT_KEYS), {}
+    if beside:
+        beside = stating(beside)
+        clash = {key: value for key, value in beside.items() if key in properties}
+        properties = beside | properties
+    spelling = {"beside": tuple(beside), "clash": clash, "properties": given is not None}
+    return Told(value, currency, quantity, product_id, cart, transaction_id, properties, spelling)
+
+
+_EVENT_KEYS: Final = frozenset({"name", "properties"})
+_TEXT: Final = frozenset({str})
+_NUMBER: Final = frozenset({int, float})
+_NUMBER_OR_NONE: Final = frozenset({int, float, type(None)})
+_TEXT_OR_NONE: Final = frozenset({str, type(None)})
+
+
+def _take(properties: dict[str, Any], key: str, types: frozenset[type]) -> Any:
+    """A documented property taken out, None where it is not there or of another type."""
+    return properties.pop(key) if type(properties.get(key)) in types else None
+
+
+def _take_cart(properties: dict[str, Any]) -> tuple[CartItem, ...] | None:
+    """The cart taken out, None where it is not there or one of its lines has not the documented types."""
+    lines = properties.get("cart")
+    if not isinstance(lines, list):
+        return None
+    items = [_cart_item(line) for line in lines]
+    if None in items:
+        return None
+    del properties["cart"]
+    return tuple(items)  # type: ignore[arg-type]  # none is None
+
+
+def _cart_item(line: object) -> CartItem | None:
+    """One cart line as the vendors write it; None where its keys have not the documented types."""
+    if not isinstance(line, dict):
+        return None
+    product, quantity, price = line.get("productId"), line.get("quantity"), line.get("itemPrice")
+    numbers_fit = type(quantity) in _NUMBER_OR_NONE and type(price) in _NUMBER_OR_NONE
+    if not numbers_fit or type(product) not in _TEXT_OR_NONE:
+        return None
+    return CartItem(product, quantity, price, rest(line, _CART_KEYS) or None)
+
+
+# Out
+
+
+class CartLine(Struct, frozen=True, omit_defaults=True):
+    """One cart line as the vendors write it."""
+
+    productId: str | None = None
+    quantity: float | None = None
+    itemPrice: float | None = None
+
+
+_CART_KEYS: Final = names(CartLine)
+FIELDS: Final = tuple(KEYS.items())
+"""Each canonical field of an event with its key."""
+values: Final = attrgetter(*KEYS)
+"""The values of an event's canonical fields, in that order."""
+
+
+def cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
+    """A cart for a vendor it did not come from."""
+    return [CartLine(item.product_id, item.quantity, item.item_price) for item in cart]
+
+
+def own_cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
+    """A cart for its own vendor, with its extras."""
+    return [
+        joined(line, item.extras) if item.extras else line for line, item in zip(cart_lines(cart), cart, strict=True)
+    ]
+
+
+def own_event(event: Event, type_key: str) -> dict[str, Any]:
+    """What an event for the vendor it came from holds: everything, as it came but for nulls."""
+    properties: dict[str, Any] = without_nulls(event.properties)
+    spelling = event.origin.spelling
+    content: dict[str, Any] = {} if event.name is None else {"name": event.name}
+    clash: dict[str, Any] = spelling["clash"]
+    for key in spelling["beside"]:
+        if key in properties and key not in clash:
+            content[key] = properties.pop(key)
+    if clash:
+        clash = {key: value for key, value in without_nulls(clash).items() if key in properties}
+    if event.origin.type:
+        properties[type_key] = event.origin.type
+    for (name, key), value in zip(FIELDS, values(event), strict=True):
+        if value is not None:
+            properties[key] = own_cart_lines(value) if name == "cart" else value
+    if properties or spelling["properties"]:
+        content["properties"] = properties
+    return content | clash if clash else content
+
+
+class Conformed(Struct, frozen=True):
+    """An event's properties as the catalogue documents them.
+
+    `missing`, `said` and `partly` are canonical names: required but not there, carried, and carried in part.
+    """
+
+    properties: dict[str, Any]
+    missing: tuple[str, ...]
+    said: list[str]
+    partly: frozenset[str]
+
+
+def conform(event: Event, type_key: str) -> Conformed:
+    """The event's properties for a vendor they did not come from: documented forms only, for a documented type.
+
+    `type_key` is the vendor's key for the type itself: no property of that name may pass for it.
+    """
+    kind = KINDS.get(event.type, _OPEN)
+    sent: dict[str, Any] = {}
+    said: list[str] = []
+    for (name, key), value in zip(FIELDS, values(event), strict=True):
+        if value is None or is_empty(value):
+            continue
+        if name == "cart":
+            formed = cart_lines(value) if all(map(_is_whole, value)) else None
+        else:
+            formed = _formed(kind.forms.get(key), value)
+        if formed is not None:
+            sent[key] = formed
+            said.append(name)
+    for key, value in event.properties.items():
+        if key in sent or key == type_key or (not value and is_empty(value)):
+            continue
+        formed = _formed(kind.forms.get(key), value)
+        if formed is not None:
+            sent[key] = formed
+            said.append(f"properties.{key}")
+    missing: tuple[str, ...] = ()
+    if not kind.required <= sent.keys():
+        missing = tuple([NAMES.get(key, f"properties.{key}") for key in kind.required if key not in sent])
+    partly = _CART_IN_PART if event.cart and any(item.extras for item in event.cart) else _NOTHING
+    return Conformed(sent, missing, said, partly)
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+_CART_IN_PART: Final = frozenset({"cart"})
+
+
+def _is_whole(item: CartItem) -> bool:
+    return item.product_id is not None and item.quantity is not None and item.item_price is not None
+
+
+def _formed(form: Form | None, value: Any) -> Any:
+    """The value in a documented form, converting a string that is its JSON text; None where it has no such form."""
+    if form is None:
+        return without_nulls(value)
+    if form(value):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        value = read_json(value.encode())
+    except NotJson:
+        return None
+    return value if not isinstance(value, str) and form(value) else None

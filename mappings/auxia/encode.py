@@ -5,7 +5,7 @@ from typing import Any, Final
 from gateway.contract import Encoded, Part, Refusal
 from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
 from gateway.times import moment
-from gateway.wire import known, restored, without_nulls
+from gateway.wire import known, without_nulls
 from mappings.auxia import wire
 
 # What each endpoint says of an interaction from elsewhere, where it is known.
@@ -130,8 +130,8 @@ def own_event(interaction: Event, project_id: str) -> Encoded:
         deviceId=interaction.device.id,
     )
     content |= without_nulls(outside.get("", {}))
-    envelope = known(projectId=project_id, userId=interaction.user.id)
-    return Encoded((Part("events", content, restored(outside, "body", envelope)),), None)
+    envelope = known(projectId=project_id, userId=interaction.user.id) | without_nulls(outside.get("body", {}))
+    return Encoded((Part("events", content, envelope),), None)
 
 
 def _own_values(interaction: Event) -> dict[str, Any]:

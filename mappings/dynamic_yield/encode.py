@@ -26,21 +26,19 @@ from mappings.dynamic_yield import wire
 
 def engagement(interaction: Engagement) -> Encoded | Refusal:
     """Another vendor's engagement, or why it cannot be said."""
-    word = _word(interaction)
-    if word is None:
+    words = _WORDS.get(interaction.action)
+    if words is None:
         return Refusal("unsupported", ("action",))
-    by_slot = interaction.slot_id is not None and word.startswith("SLOT")
-    missing = [] if interaction.user.id else ["user.id"]
-    if not (by_slot or interaction.decision_id):
-        missing.append("decision_id")
-    if missing:
-        return Refusal("missing", tuple(sorted(missing)))
-    said = {"slot_id" if by_slot else "decision_id"}
-    partly: frozenset[str] = frozenset()
+    word = words[1 if interaction.slot_id else 0]
+    missing = () if interaction.slot_id or interaction.decision_id else ("decision_id",)
+    if missing or not interaction.user.id:
+        return Refusal("missing", missing if interaction.user.id else (*missing, "user.id"))
+    said = ["slot_id" if interaction.slot_id else "decision_id"]
+    partly = _NOTHING
     content: dict[str, Any] = {"type": word}
     if word == "SLOT_IMP":
         content["slotIds"] = [interaction.slot_id]
-    elif by_slot:
+    elif interaction.slot_id:
         content["slotId"] = interaction.slot_id
     else:
         content["decisionId"] = interaction.decision_id
@@ -48,19 +46,22 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
             numbers = [int(id_) for id_ in interaction.variations if _is_integer(id_)]
             if numbers:
                 content["variations"] = numbers
-                said.add("variations")
+                said.append("variations")
             if len(numbers) < len(interaction.variations):
-                partly = frozenset({"variations"})
-    envelope, told = _envelope(interaction)
-    if not envelope["context"]:
-        del envelope["context"]
-    return Encoded((Part("engagement", content, envelope),), wire.ENGAGEMENT_SAID | said | told, partly)
+                partly = _VARIATIONS
+    envelope, context = _person(interaction), _context(interaction)
+    if context.device or context.channel:
+        envelope["context"] = context
+    if context.channel:
+        said.append("channel")
+    return Encoded((Part("engagement", content, envelope),), wire.ENGAGEMENT_SAID.union(said), partly)
 
 
-def _word(interaction: Engagement) -> str | None:
-    """Dynamic Yield's type for an engagement; None where it has none for that action."""
-    words = {"click": ("CLICK", "SLOT_CLICK"), "view": ("IMP", "SLOT_IMP")}.get(interaction.action)
-    return words and words[1 if interaction.slot_id else 0]
+_NOTHING: Final[frozenset[str]] = frozenset()
+_VARIATIONS: Final = frozenset({"variations"})
+_CHANNEL: Final = frozenset({"channel"})
+_WORDS: Final = {"click": ("CLICK", "SLOT_CLICK"), "view": ("IMP", "SLOT_IMP")}
+"""Dynamic Yield's types for an action, of a decision and of a slot."""
 
 
 def _is_integer(id_: str) -> bool:
@@ -76,17 +77,15 @@ def event(interaction: Event) -> Encoded | Refusal:
     word = catalogue.WORDS.get(interaction.type)
     conformed = catalogue.conform(interaction, "dyType")
     name = interaction.name or USUAL_NAMES.get(interaction.type)
-    missing = [*conformed.missing]
-    if not interaction.user.id:
-        missing.append("user.id")
-    if not name:
-        missing.append("name")
-    if missing:
+    if conformed.missing or not name or not interaction.user.id:
+        needed = {"user.id": interaction.user.id, "name": name}
+        missing = [*conformed.missing, *(needed_name for needed_name, value in needed.items() if not value)]
         return Refusal("missing", tuple(sorted(missing)))
     properties = {"dyType": word, **conformed.properties} if word else conformed.properties
     content = {"name": name, "properties": properties} if properties else {"name": name}
-    envelope, told = _envelope(interaction)
-    said = wire.EVENT_SAID | conformed.said | told
+    envelope, context = _person(interaction), _context(interaction)
+    envelope["context"] = context
+    said = wire.EVENT_SAID.union(conformed.said, _CHANNEL if context.channel else ())
     return Encoded((Part("event", content, envelope),), said, conformed.partly)
 
 
@@ -94,36 +93,35 @@ def page_view(interaction: Event) -> Encoded | Refusal:
     """Another vendor's page view, or why it cannot be said."""
     page = interaction.page
     needed = {"user.id": interaction.user.id, "page.type": page.type, "page.location": page.location}
-    missing = sorted(name for name, value in needed.items() if not value)
+    missing = sorted([name for name, value in needed.items() if not value])
     if missing:
         return Refusal("missing", tuple(missing))
-    body, told = _envelope(interaction)
-    documented = page.type in wire.PAGE_TYPES
-    where = {
-        "type": page.type if documented else "OTHER",
-        "data": page.data,
-        "location": page.location,
-        "referrer": page.referrer,
-        "locale": page.locale,
-    }
-    body["context"]["page"] = {key: value for key, value in where.items() if value}
-    said = wire.PAGE_VIEW_SAID | told | ({"page.type"} if documented else set())
+    where = wire.Page(
+        wire.PAGE_TYPES.get(page.type or "OTHER", "OTHER"),
+        page.data or None,
+        page.location,
+        page.referrer or None,
+        page.locale or None,
+    )
+    body, context = _person(interaction), _context(interaction, where)
+    body["context"] = context
+    said = wire.PAGE_VIEW_SAID.union(
+        ("page.type",) if where.type == page.type else (), _CHANNEL if context.channel else ()
+    )
     return Encoded((Part("pageview", body),), said)
 
 
-def _envelope(interaction: Interaction) -> tuple[dict[str, Any], set[str]]:
-    """User, session and context (perhaps empty) of another vendor's person, and `channel` if it could be said."""
-    user: dict[str, Any] = {"id": interaction.user.id}
-    if interaction.consent is not None:
-        user["active_consent_accepted"] = interaction.consent
-    context: dict[str, Any] = {}
-    if interaction.device.ip:
-        context["device"] = {"ip": interaction.device.ip}
+def _person(interaction: Interaction) -> dict[str, Any]:
+    """User and session of another vendor's person: never ids that the other vendor minted."""
+    user = wire.User(interaction.user.id, active_consent_accepted=interaction.consent)
+    return {"user": user, "session": wire.Session(interaction.session.id or None)}
+
+
+def _context(interaction: Interaction, page: wire.Page | None = None) -> wire.PageContext:
+    """What is known of the device, and the channel if it can be said."""
+    device = wire.Device(interaction.device.ip) if interaction.device.ip else None
     channel = wire.CHANNELS.get(interaction.channel.lower()) if interaction.channel else None
-    if channel:
-        context["channel"] = channel
-    session = {"custom": interaction.session.id} if interaction.session.id else {}
-    return {"user": user, "session": session, "context": context}, {"channel"} if channel else set()
+    return wire.PageContext(page, device, channel)
 
 
 # Out, back to Dynamic Yield itself: as it came
@@ -132,8 +130,13 @@ def _envelope(interaction: Interaction) -> tuple[dict[str, Any], set[str]]:
 def own_engagement(interaction: Engagement) -> Encoded:
     """An engagement as it came from this vendor."""
     word = interaction.origin.type
-    slots = {"slotIds": [interaction.slot_id]} if word == "SLOT_IMP" else known(slotId=interaction.slot_id)
-    content = known(type=word, decisionId=interaction.decision_id) | slots
+    content: dict[str, Any] = {"type": word}
+    if interaction.decision_id is not None:
+        content["decisionId"] = interaction.decision_id
+    if word == "SLOT_IMP":
+        content["slotIds"] = [interaction.slot_id]
+    elif interaction.slot_id is not None:
+        content["slotId"] = interaction.slot_id
     if interaction.variations is not None:
         content["variations"] = [_as_it_came(id_) for id_ in interaction.variations]
     content |= without_nulls(interaction.properties) | without_nulls(interaction.outside.get("", {}))
@@ -167,9 +170,8 @@ def regrouped(parts: Sequence[Part]) -> list[Any]:
 
 def own_event(interaction: Event) -> Encoded:
     """An event as it came from this vendor."""
-    content = known(name=interaction.name) | catalogue.own_event(interaction, "dyType")
-    envelope = _own_envelope(interaction)
-    return Encoded((Part("event", content, envelope),), None)
+    content = catalogue.own_event(interaction, "dyType")
+    return Encoded((Part("event", content, _own_envelope(interaction)),), None)
 
 
 def own_page_view(interaction: Event) -> Encoded:
@@ -179,23 +181,21 @@ def own_page_view(interaction: Event) -> Encoded:
 
 def _own_envelope(interaction: Interaction) -> dict[str, Any]:
     user, session, page = interaction.user, interaction.session, interaction.page
-    outside = interaction.outside
-    ids = known(
-        id=user.id,
-        dyid=user.vendor_id,
-        dyid_server=user.vendor_server_id,
-        active_consent_accepted=interaction.consent,
+    outside, where = interaction.outside, None
+    if interaction.origin.endpoint == "pageview":
+        type_: Any = page.type
+        said = wire.Page(type_, page.data, page.location, page.referrer, page.locale)
+        where = restored(outside, "context.page", said)
+    context = wire.PageContext(
+        where,
+        restored(outside, "context.device", wire.Device(interaction.device.ip)),
+        interaction.channel and interaction.channel.upper(),
     )
-    where = known(type=page.type, data=page.data, location=page.location, referrer=page.referrer, locale=page.locale)
-    context = known(
-        page=restored(outside, "context.page", where) if interaction.origin.endpoint == "pageview" else None,
-        device=restored(outside, "context.device", known(ip=interaction.device.ip)),
-        channel=interaction.channel and interaction.channel.upper(),
-    )
+    ids = wire.User(user.id, user.vendor_id, user.vendor_server_id, interaction.consent)
     return known(
         user=restored(outside, "user", ids),
-        session=restored(outside, "session", known(custom=session.id, dy=session.vendor_id)),
+        session=restored(outside, "session", wire.Session(session.id, session.vendor_id)),
         context=restored(outside, "context", context),
-        **(restored(outside, "body", {}) or {}),
+        **without_nulls(outside.get("body", {})),
         **outside.get("options", {}),
     )

@@ -8,11 +8,11 @@ from gateway.contract import (
     Endpoint,
 )
 from gateway.model import Action
-from gateway.wire import Shape, names
+from gateway.wire import Shape
 from mappings import _catalogue as catalogue
 
 
-class _Wire(Struct, frozen=True):
+class _Wire(Struct, frozen=True, omit_defaults=True):
     """The vendor's conventions: camelCase but for what names a user; an explicit null says no more than absence."""
 
 
@@ -33,24 +33,29 @@ class Device(_Wire, frozen=True):
 
 
 PageType = Literal["HOMEPAGE", "CATEGORY", "PRODUCT", "CART", "OTHER"]
-PAGE_TYPES: Final = frozenset(get_args(PageType))
+PAGE_TYPES: Final[dict[str, PageType]] = {type_: type_ for type_ in get_args(PageType)}
 
 
 class Page(_Wire, frozen=True):
     type: PageType | None = None
-    data: list[str] | None = None
+    data: tuple[str, ...] | None = None
     location: str | None = None
     referrer: str | None = None
     locale: str | None = None
 
 
+Channel = Annotated[str, Meta(pattern="^(?i:web|app)$")]
+
+
 class Context(_Wire, frozen=True):
     device: Device | None = None
-    channel: Annotated[str, Meta(pattern="^(?i:web|app)$")] | None = None
+    channel: Channel | None = None
 
 
-class PageContext(Context, frozen=True):
+class PageContext(_Wire, frozen=True):
     page: Page | None = None
+    device: Device | None = None
+    channel: Channel | None = None
 
 
 def _needs(words: list[str], key: str, form: dict[str, Any]) -> dict[str, Any]:
@@ -121,10 +126,6 @@ _A_SESSION: Final = {
 ENGAGEMENTS: Final = Shape(Engagements, _A_SESSION)
 EVENTS: Final = Shape(Events, _A_SESSION)
 PAGE_VIEW: Final = Shape(PageView, _A_SESSION)
-KNOWN: Final = {
-    wire: names(wire)
-    for wire in (User, Session, Device, Context, PageContext, Page, Event, Engagements, Events, PageView)
-}
 PATH: Final = "/v2/collect/user/"
 ENDPOINTS: Final = tuple(Endpoint(name, "POST", (PATH + name,)) for name in ("engagement", "event", "pageview"))
 ACTIONS: Final[dict[str, Action]] = {

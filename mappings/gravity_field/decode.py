@@ -1,12 +1,16 @@
 """From the vendor's bodies to interactions."""
 
-from typing import Any
+from typing import Any, Final
+
+from msgspec import Struct
 
 from gateway.contract import (
     Inbound,
 )
 from gateway.errors import Malformed
 from gateway.model import (
+    NO_DEVICE,
+    NO_PAGE,
     Device,
     Engagement,
     Event,
@@ -17,20 +21,27 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import rest
+from gateway.wire import Shape, names, rest
 from mappings import _catalogue as catalogue
 from mappings.gravity_field import wire
+
+_USER_KEYS: Final = names(wire.User)
+_SESSION_KEYS: Final = names(wire.Session)
+_CONTEXT_KEYS: Final = names(wire.Context)
+_PAGE_KEYS: Final = names(wire.Page)
+_DEVICE_KEYS: Final = names(wire.Device)
+_ENGAGEMENT_KEYS: Final = names(wire.Engagement)
 
 
 def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     """The engagements of a body, in order."""
     body = wire.ENGAGEMENTS.read(tree)
-    common = _common(inbound, body, tree, wire.KNOWN[wire.Engagements])
+    shared = _shared(body, tree, wire.ENGAGEMENTS)
     found: list[Interaction] = []
-    for index, (one, raw) in enumerate(zip(body.engagements, tree["engagements"], strict=True)):
+    for index, one in enumerate(body.engagements):
         if not (one.slotId if one.type == "SLOT_CLICK" else one.decisionId):
             raise Malformed(wire.ENGAGEMENTS.faults(tree))
-        properties = rest(raw, wire.KNOWN[wire.Engagement])
+        properties = rest(tree["engagements"][index], _ENGAGEMENT_KEYS)
         occurred_at = from_iso(one.event_time) if one.event_time else None
         if one.event_time and occurred_at is None:
             properties["event_time"] = one.event_time
@@ -38,13 +49,18 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
             Engagement(
                 id=f"{inbound.id}-{index}",
                 origin=Origin("gravity_field", "engagement", one.type, {"event_time": one.event_time}),
+                received_at=inbound.received_at,
+                occurred_at=occurred_at,
                 action=wire.ACTIONS[one.type],
                 decision_id=one.decisionId,
                 slot_id=one.slotId,
-                variations=None if one.variations is None else tuple(one.variations),
-                occurred_at=occurred_at,
+                variations=one.variations,
+                user=shared.user,
+                session=shared.session,
+                page=shared.page,
+                device=shared.device,
                 properties=properties,
-                **common,
+                outside=shared.outside,
             )
         )
     return tuple(found)
@@ -53,48 +69,63 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
 def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     """The events of a body, in order."""
     body = wire.EVENTS.read(tree)
-    common = _common(inbound, body, tree, wire.KNOWN[wire.Events])
+    shared = _shared(body, tree, wire.EVENTS)
     found: list[Interaction] = []
-    for index, (one, raw) in enumerate(zip(body.events, tree["events"], strict=True)):
+    for index, one in enumerate(body.events):
         word = one.properties.eventType if one.properties else None
-        fields, properties, spelling = catalogue.read_event(raw, "eventType")
+        told = catalogue.read_event(tree["events"][index], "eventType")
         found.append(
             Event(
                 id=f"{inbound.id}-{index}",
-                origin=Origin("gravity_field", "event", word, spelling),
+                origin=Origin("gravity_field", "event", word, told.spelling),
+                received_at=inbound.received_at,
                 type=catalogue.TYPES[word] if word else "custom",
                 name=one.name,
-                properties=properties,
-                **fields,
-                **common,
+                value=told.value,
+                currency=told.currency,
+                quantity=told.quantity,
+                product_id=told.product_id,
+                cart=told.cart,
+                transaction_id=told.transaction_id,
+                user=shared.user,
+                session=shared.session,
+                page=shared.page,
+                device=shared.device,
+                properties=told.properties,
+                outside=shared.outside,
             )
         )
     return tuple(found)
 
 
-def _common(inbound: Inbound, body: wire.Engagements | wire.Events, tree: Any, keys: frozenset[str]) -> dict[str, Any]:
+class _Shared(Struct, frozen=True):
     """What all interactions of a body share: the person, the visit, the page, and what stood beside them."""
-    user, session, context = body.user, body.session, body.context
-    page, device = context.page, context.device
+
+    user: User
+    session: Session
+    page: Page
+    device: Device
+    outside: dict[str, dict[str, Any]]
+
+
+def _shared(body: wire.Engagements | wire.Events, tree: Any, shape: Shape[Any]) -> _Shared:
+    user, session, page, device = body.user, body.session, body.context.page, body.context.device
+    beside = rest(tree, shape.keys)
     outside = {
-        "user": rest(tree["user"], wire.KNOWN[wire.User]),
-        "session": rest(tree["session"], wire.KNOWN[wire.Session]),
-        "context": rest(tree["context"], wire.KNOWN[wire.Context]),
-        "body": rest(tree, keys),
+        "user": rest(tree["user"], _USER_KEYS),
+        "session": rest(tree["session"], _SESSION_KEYS),
+        "context": rest(tree["context"], _CONTEXT_KEYS),
+        "body": beside,
     }
-    common: dict[str, Any] = {
-        "received_at": inbound.received_at,
-        "user": User(user.id, user.slid, user.slid_server),
-        "session": Session(session.custom, session.sl),
-        "outside": outside,
-    }
+    where, thing = NO_PAGE, NO_DEVICE
     if page:
-        data = None if page.data is None else tuple(page.data)
-        common["page"] = Page(page.type, data, page.location, page.referrer, page.lng)
-        outside["context.page"] = rest(tree["context"]["page"], wire.KNOWN[wire.Page])
+        where = Page(page.type, page.data, page.location, page.referrer, page.lng)
+        outside["context.page"] = rest(tree["context"]["page"], _PAGE_KEYS)
     if device:
-        common["device"] = Device(device.ip, device.userAgent)
-        outside["context.device"] = rest(tree["context"]["device"], wire.KNOWN[wire.Device])
-    if "options" in outside["body"]:
-        outside["options"] = {"options": outside["body"].pop("options")}
-    return common
+        thing = Device(device.ip, device.userAgent)
+        outside["context.device"] = rest(tree["context"]["device"], _DEVICE_KEYS)
+    if "options" in beside:
+        outside["options"] = {"options": beside.pop("options")}
+    return _Shared(
+        User(user.id, user.slid, user.slid_server), Session(session.custom, session.sl), where, thing, outside
+    )

@@ -1,7 +1,7 @@
 """From interactions to the vendor's bodies."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from gateway.contract import (
     Encoded,
@@ -64,13 +64,16 @@ def event(interaction: Event) -> Encoded | Refusal:
         return Refusal("unsupported", ("type",))
     conformed = catalogue.conform(interaction, "eventType")
     name = interaction.name or USUAL_NAMES.get(interaction.type)
-    missing = [*_missing(interaction), *conformed.missing, *(() if name else ("name",))]
-    if missing:
+    if conformed.missing or not (name and interaction.user.id and interaction.page.location):
+        missing = [*_missing(interaction), *conformed.missing, *(() if name else ("name",))]
         return Refusal("missing", tuple(sorted(missing)))
     properties = {"eventType": word, **conformed.properties} if word else conformed.properties
     content = {"name": name, "properties": properties} if properties else {"name": name}
-    said = wire.EVENT_SAID | _said_page(interaction) | conformed.said
+    said = wire.EVENT_SAID.union(conformed.said, _PAGE_TYPE if interaction.page.type in wire.PAGE_TYPES else ())
     return Encoded((Part("event", content, _envelope(interaction)),), said, conformed.partly)
+
+
+_PAGE_TYPE: Final = ("page.type",)
 
 
 def _missing(interaction: Interaction) -> list[str]:
@@ -79,29 +82,22 @@ def _missing(interaction: Interaction) -> list[str]:
     return [name for name, value in known_facts.items() if not value]
 
 
-def _said_page(interaction: Interaction) -> set[str]:
-    return {"page.type"} if interaction.page.type in wire.PAGE_TYPES else set()
-
-
 def _envelope(interaction: Interaction) -> dict[str, Any]:
     """User, session and context for another vendor's person: never with ids that the other vendor minted."""
     page, device = interaction.page, interaction.device
-    where: dict[str, Any] = {
-        "type": page.type if page.type in wire.PAGE_TYPES else "OTHER",
-        "data": page.data or (),
-        "location": page.location,
+    where = wire.Page(
+        wire.PAGE_TYPES.get(page.type or "OTHER", "OTHER"),
+        page.data or (),
+        page.locale or None,
+        page.location,
+        page.referrer or None,
+    )
+    thing = wire.Device(device.user_agent or None, device.ip or None) if device.user_agent or device.ip else None
+    return {
+        "user": wire.User(interaction.user.id),
+        "session": wire.Session(interaction.session.id or None),
+        "context": wire.Context(where, thing),
     }
-    if page.locale:
-        where["lng"] = page.locale
-    if page.referrer:
-        where["referrer"] = page.referrer
-    context = {"page": where}
-    if device.ip or device.user_agent:
-        context["device"] = {
-            key: value for key, value in (("userAgent", device.user_agent), ("ip", device.ip)) if value
-        }
-    session = {"custom": interaction.session.id} if interaction.session.id else {}
-    return {"user": {"id": interaction.user.id}, "session": session, "context": context}
 
 
 def _event_time(micros: int) -> str | None:
@@ -115,39 +111,41 @@ def _event_time(micros: int) -> str | None:
 
 def own_engagement(interaction: Engagement) -> Encoded:
     """An engagement as it came from this vendor."""
-    time = None
+    content: dict[str, Any] = {"type": interaction.origin.type}
+    if interaction.decision_id is not None:
+        content["decisionId"] = interaction.decision_id
+    if interaction.slot_id is not None:
+        content["slotId"] = interaction.slot_id
+    if interaction.variations is not None:
+        content["variations"] = interaction.variations
     if interaction.occurred_at is not None:
         time = interaction.origin.spelling["event_time"] or _event_time(interaction.occurred_at)
-    content = known(
-        type=interaction.origin.type,
-        decisionId=interaction.decision_id,
-        slotId=interaction.slot_id,
-        variations=interaction.variations,
-        event_time=time,
-    )
-    content |= without_nulls(interaction.properties)
+        if time is not None:
+            content["event_time"] = time
+    content.update(without_nulls(interaction.properties))
     return Encoded((Part("engagement", content, _own_envelope(interaction)),), None)
 
 
 def own_event(interaction: Event) -> Encoded:
     """An event as it came from this vendor."""
-    content = known(name=interaction.name) | catalogue.own_event(interaction, "eventType")
+    content = catalogue.own_event(interaction, "eventType")
     return Encoded((Part("event", content, _own_envelope(interaction)),), None)
 
 
 def _own_envelope(interaction: Interaction) -> dict[str, Any]:
     user, session, page, device = interaction.user, interaction.session, interaction.page, interaction.device
     outside = interaction.outside
-    where = known(type=page.type, data=page.data, lng=page.locale, location=page.location, referrer=page.referrer)
-    thing = known(userAgent=device.user_agent, ip=device.ip)
-    context = known(
-        page=restored(outside, "context.page", where),
-        device=restored(outside, "context.device", thing),
+    ids = wire.User(user.id, user.vendor_id, user.vendor_server_id)
+    type_: Any = page.type
+    where = wire.Page(type_, page.data, page.locale, page.location, page.referrer)
+    context = wire.Context(
+        restored(outside, "context.page", where),
+        restored(outside, "context.device", wire.Device(device.user_agent, device.ip)),
     )
     return known(
-        user=restored(outside, "user", known(id=user.id, slid=user.vendor_id, slid_server=user.vendor_server_id)),
-        session=restored(outside, "session", known(custom=session.id, sl=session.vendor_id)),
+        user=restored(outside, "user", ids),
+        session=restored(outside, "session", wire.Session(session.id, session.vendor_id)),
         context=restored(outside, "context", context),
-        **(restored(outside, "body", {}) or {}),
+        **without_nulls(outside.get("body", {})),
         **outside.get("options", {}),
     )

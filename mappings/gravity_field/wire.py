@@ -8,11 +8,11 @@ from gateway.contract import (
     Endpoint,
 )
 from gateway.model import Action
-from gateway.wire import Shape, names
+from gateway.wire import Shape
 from mappings import _catalogue as catalogue
 
 
-class _Wire(Struct, frozen=True):
+class _Wire(Struct, frozen=True, omit_defaults=True):
     """The vendor's conventions: camelCase but for `event_time`; an explicit null says no more than absence."""
 
 
@@ -28,12 +28,12 @@ class Session(_Wire, frozen=True):
 
 
 PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
-PAGE_TYPES: Final = frozenset(get_args(PageType))
+PAGE_TYPES: Final[dict[str, PageType]] = {type_: type_ for type_ in get_args(PageType)}
 
 
 class Page(_Wire, frozen=True):
     type: PageType | None = None
-    data: list[str] | None = None
+    data: tuple[str, ...] | None = None
     lng: str | None = None
     location: str | None = None
     referrer: str | None = None
@@ -53,7 +53,7 @@ class Engagement(_Wire, frozen=True):
     type: Literal["CLICK", "SLOT_CLICK", "WRIMP"]
     decisionId: str | None = None
     slotId: str | None = None
-    variations: list[str] | None = None
+    variations: tuple[str, ...] | None = None
     event_time: str | None = None
 
 
@@ -93,9 +93,6 @@ class Events(_Wire, frozen=True):
 
 ENGAGEMENTS: Final = Shape(Engagements)
 EVENTS: Final = Shape(Events)
-KNOWN: Final = {
-    wire: names(wire) for wire in (User, Session, Context, Page, Device, Engagement, Event, Engagements, Events)
-}
 ENGAGEMENT_ENDPOINT: Final = Endpoint("engagement", "POST", ("/ssapi/engagement",))
 EVENT_ENDPOINT: Final = Endpoint("event", "POST", ("/ssapi/event",))
 ACTIONS: Final[dict[str, Action]] = {"CLICK": "click", "SLOT_CLICK": "click", "WRIMP": "view"}

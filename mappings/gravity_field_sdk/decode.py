@@ -1,12 +1,18 @@
 """From the vendor's bodies to interactions."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from msgspec import Struct
 
 from gateway.contract import (
     Inbound,
 )
 from gateway.model import (
+    NO_DEVICE,
+    NO_PAGE,
+    NO_SESSION,
+    NO_USER,
     CartItem,
     Device,
     Engagement,
@@ -18,9 +24,16 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import names, rest, without_nulls
+from gateway.wire import names, rest, stating
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
+
+_ENGAGEMENT_KEYS: Final = names(wire.Engagement)
+_USER_KEYS: Final = frozenset({"uid", "custom", "ses"})
+_CONTEXT_KEYS: Final = frozenset({"type", "data", "lng", "location", "referrer"})
+_DEVICE_KEYS: Final = frozenset({"ua", "ip", "id"})
+_DATUM_KEYS: Final = names(wire.Datum) - wire.FLAT
+_CART_KEYS: Final = names(wire.CartLine)
 
 
 def engagement(inbound: Inbound) -> Engagement:
@@ -33,44 +46,82 @@ def engagement(inbound: Inbound) -> Engagement:
         received_at=inbound.received_at,
         action=wire.ACTIONS[body.type],
         decision_id=body.decisionId,
-        properties=rest(query, names(wire.Engagement)),
+        properties=rest(query, _ENGAGEMENT_KEYS),
     )
 
 
 def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     """The events of a body, in order."""
     body = wire.EVENTS.read(tree)
-    common = _common(inbound, body, tree)
+    shared = _shared(body, tree)
     return tuple(
         [
-            _event(one, raw, common | {"id": f"{inbound.id}-{index}"})
+            _event(inbound, f"{inbound.id}-{index}", one, raw, shared)
             for index, (one, raw) in enumerate(zip(body.data, tree["data"], strict=True))
         ]
     )
 
 
-def _event(one: wire.Datum, raw: Mapping[str, Any], common: dict[str, Any]) -> Event:
+class _Shared(Struct, frozen=True):
+    """What all events of a body share: the person, the visit, the page, the device, and what stood beside them."""
+
+    user: User
+    session: Session
+    page: Page
+    device: Device
+    outside: dict[str, dict[str, Any]]
+
+
+def _shared(body: wire.Events, tree: Any) -> _Shared:
+    user, page, device = body.user, body.ctx, body.device
+    person, visit, where, thing = NO_USER, NO_SESSION, NO_PAGE, NO_DEVICE
+    outside: dict[str, dict[str, Any]] = {}
+    if user:
+        person = User(user.custom, user.uid)
+        visit = Session(user.ses, None) if user.custom else Session(None, user.ses)
+        outside["user"] = rest(tree["user"], _USER_KEYS)
+    if page:
+        where = Page(page.type, page.data, page.location, page.referrer, page.lng)
+        outside["ctx"] = rest(tree["ctx"], _CONTEXT_KEYS)
+    if device:
+        thing = Device(device.ip, device.ua, device.id)
+        outside["device"] = rest(tree["device"], _DEVICE_KEYS)
+    outside["body"] = rest(tree, wire.EVENTS.keys)
+    if body.options is not None:
+        outside["options"] = {"options": body.options}
+    return _Shared(person, visit, where, thing, outside)
+
+
+def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any], shared: _Shared) -> Event:
     type_ = catalogue.TYPES.get(one.type, "custom")
-    properties = without_nulls(one.customProps or {})
-    beside = {key: value for key, value in rest(raw, wire.DATUM).items() if value is not None}
+    properties = stating(one.customProps) if one.customProps else {}
+    beside, clash = rest(raw, _DATUM_KEYS), {}
+    if beside:
+        beside = stating(beside)
     occurred_at = from_iso(one.eventTime) if one.eventTime else None
     if one.eventTime and occurred_at is None:
         beside["eventTime"] = one.eventTime
-    name = one.name
+    if beside:
+        clash = {key: value for key, value in beside.items() if key in properties}
+        properties = beside | properties
+    name, outside = one.name, shared.outside
     if type_ == "custom" and one.type != "custom":
         if name:
-            common = common | {"outside": common["outside"] | {"": {"type": one.type}}}
+            outside = outside | {"": {"type": one.type}}
         else:
             name = one.type
     spelling = {
         "beside": tuple(beside),
-        "clash": {key: value for key, value in beside.items() if key in properties},
+        "clash": clash,
         "customProps": one.customProps is not None,
         "eventTime": one.eventTime,
         "named": one.name is not None,
     }
     return Event(
+        id=id_,
         origin=Origin("gravity_field_sdk", "event", one.type, spelling),
+        received_at=inbound.received_at,
+        occurred_at=occurred_at,
         type=type_,
         name=name,
         value=one.value,
@@ -79,38 +130,19 @@ def _event(one: wire.Datum, raw: Mapping[str, Any], common: dict[str, Any]) -> E
         product_id=one.productId,
         cart=None if one.cart is None else _cart(one.cart, raw["cart"]),
         transaction_id=one.uniqueTransactionId,
-        occurred_at=occurred_at,
-        properties=beside | properties,
-        **common,
+        user=shared.user,
+        session=shared.session,
+        page=shared.page,
+        device=shared.device,
+        properties=properties,
+        outside=outside,
     )
 
 
 def _cart(lines: list[wire.CartLine], raws: list[Any]) -> tuple[CartItem, ...]:
     return tuple(
         [
-            CartItem(line.productId, line.quantity, line.itemPrice, rest(raw, wire.CART_LINE) or None)
+            CartItem(line.productId, line.quantity, line.itemPrice, rest(raw, _CART_KEYS) or None)
             for line, raw in zip(lines, raws, strict=True)
         ]
     )
-
-
-def _common(inbound: Inbound, body: wire.Events, tree: Any) -> dict[str, Any]:
-    """What all events of a body share: the person, the visit, the page, the device, and what stood beside them."""
-    common: dict[str, Any] = {"received_at": inbound.received_at}
-    outside = {
-        path: rest(tree[path], modelled) for path, modelled in wire.MODELLED.items() if tree.get(path) is not None
-    }
-    outside["body"] = rest(tree, wire.BODY)
-    if body.options is not None:
-        outside["options"] = {"options": body.options}
-    common["outside"] = outside
-    user, page, device = body.user, body.ctx, body.device
-    if user:
-        common["user"] = User(user.custom, user.uid)
-        common["session"] = Session(user.ses, None) if user.custom else Session(None, user.ses)
-    if page:
-        data = None if page.data is None else tuple(page.data)
-        common["page"] = Page(page.type, data, page.location, page.referrer, page.lng)
-    if device:
-        common["device"] = Device(device.ip, device.ua, device.id)
-    return common

@@ -1,6 +1,6 @@
 """From interactions to the vendor's bodies."""
 
-from typing import Any
+from typing import Any, Final
 
 from gateway.contract import (
     Encoded,
@@ -44,68 +44,69 @@ def event(interaction: Event) -> Encoded | Refusal:
     if word is None and interaction.type != "custom":
         return Refusal("unsupported", ("type",))
     name = interaction.name or USUAL_NAMES.get(interaction.type)
-    missing = [*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))]
-    if missing:
-        return Refusal("missing", tuple(missing))
+    if not (name and interaction.user.id):
+        return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"type": word or "custom", "name": name}
-    told = _add_fields(interaction, content) | _add_properties(interaction, content)
-    envelope = _envelope(interaction)
+    told = _add_fields(interaction, content)
+    if interaction.properties:
+        _add_properties(interaction.properties, content, told)
     if interaction.page.type in wire.PAGE_TYPES:
-        told.add("page.type")
-    partly = {"cart"} if interaction.cart and any(item.extras for item in interaction.cart) else ()
-    return Encoded((Part("event", content, envelope),), wire.EVENT_SAID | told, frozenset(partly))
+        told.append("page.type")
+    partly = _CART if interaction.cart and any(item.extras for item in interaction.cart) else _NOTHING
+    return Encoded((Part("event", content, _envelope(interaction)),), wire.EVENT_SAID.union(told), partly)
 
 
-def _add_fields(interaction: Event, content: dict[str, Any]) -> set[str]:
+_NOTHING: Final[frozenset[str]] = frozenset()
+_CART: Final = frozenset({"cart"})
+
+
+def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     """Put an event's canonical fields into the vendor's flat keys; gives those of them that may be unsayable."""
-    told: set[str] = set()
-    for name, key in catalogue.KEYS.items():
-        value = getattr(interaction, name)
-        if name != "cart" and not is_empty(value):
+    told: list[str] = []
+    for (name, key), value in zip(catalogue.FIELDS, catalogue.values(interaction), strict=True):
+        if value is not None and name != "cart" and not is_empty(value):
             content[key] = value
     if interaction.cart and all(item.product_id for item in interaction.cart):
-        content["cart"] = catalogue.cart_lines(interaction.cart, own=False)
-        told.add("cart")
+        content["cart"] = catalogue.cart_lines(interaction.cart)
+        told.append("cart")
     if interaction.occurred_at is not None and (time := _event_time(interaction.occurred_at)):
         content["eventTime"] = time
-        told.add("occurred_at")
+        told.append("occurred_at")
     return told
 
 
-def _add_properties(interaction: Event, content: dict[str, Any]) -> set[str]:
-    """Put an event's properties where the SDK has them, as strings; gives their names."""
-    told: set[str] = set()
+def _add_properties(properties: dict[str, Any], content: dict[str, Any], told: list[str]) -> None:
+    """Put an event's properties where the SDK has them, as strings, and add their names to what is told."""
     custom: dict[str, str] = {}
-    for key, value in interaction.properties.items():
-        if is_empty(value):
+    for key, value in properties.items():
+        if not value and is_empty(value):
             continue
         string = value if isinstance(value, str) else json_text(without_nulls(value))
         if key in wire.FLAT:
             content[key] = string
         else:
             custom[key] = string
-        told.add(f"properties.{key}")
+        told.append(f"properties.{key}")
     if custom:
         content["customProps"] = custom
-    return told
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:
     """User, page and device of another vendor's person: never with ids that the other vendor minted."""
     page, device = interaction.page, interaction.device
-    user = {"custom": interaction.user.id}
-    if interaction.session.id:
-        user["ses"] = interaction.session.id
-    where: dict[str, Any] = {
-        "type": page.type if page.type in wire.PAGE_TYPES else "OTHER",
-        "data": page.data or (),
+    where = wire.Context(
+        wire.PAGE_TYPES.get(page.type or "OTHER", "OTHER"),
+        page.data or (),
+        page.location or None,
+        page.locale or None,
+        page.referrer or None,
+    )
+    envelope: dict[str, Any] = {
+        "user": wire.User(custom=interaction.user.id, ses=interaction.session.id or None),
+        "ctx": where,
     }
-    optional = (("location", page.location), ("lng", page.locale), ("referrer", page.referrer))
-    where |= {key: value for key, value in optional if value}
-    envelope = {"user": user, "ctx": where}
-    thing = {key: value for key, value in (("ua", device.user_agent), ("ip", device.ip), ("id", device.id)) if value}
-    if thing:
-        envelope["device"] = thing
+    if device.user_agent or device.ip or device.id:
+        envelope["device"] = wire.Device(device.user_agent or None, device.ip or None, device.id or None)
     return envelope
 
 
@@ -134,31 +135,45 @@ def own_event(interaction: Event) -> Encoded:
     if interaction.occurred_at is not None:
         time = spelling["eventTime"] or _event_time(interaction.occurred_at)
     custom: dict[str, Any] = without_nulls(interaction.properties)
-    clash = {key: value for key, value in without_nulls(spelling["clash"]).items() if key in custom}
-    beside = {key: custom.pop(key) for key in spelling["beside"] if key in custom and key not in spelling["clash"]}
-    custom = {key: value if isinstance(value, str) else json_text(value) for key, value in custom.items()}
-    fields = {key: getattr(interaction, name) for name, key in catalogue.KEYS.items() if name != "cart"}
-    content = known(
-        type=interaction.origin.type,
-        name=interaction.name if spelling["named"] or interaction.name != interaction.origin.type else None,
-        eventTime=time,
-        cart=None if interaction.cart is None else catalogue.cart_lines(interaction.cart, own=True),
-        customProps=custom if custom or spelling["customProps"] else None,
-        **fields,
-    )
-    content |= beside | clash
+    clash: dict[str, Any] = spelling["clash"]
+    beside: dict[str, Any] = {}
+    for key in spelling["beside"]:
+        if key in custom and key not in clash:
+            beside[key] = custom.pop(key)
+    if clash:
+        clash = {key: value for key, value in without_nulls(clash).items() if key in custom}
+    for key, value in custom.items():
+        if not isinstance(value, str):
+            custom[key] = json_text(value)
+    content = {
+        "type": interaction.origin.type,
+        "name": interaction.name if spelling["named"] or interaction.name != interaction.origin.type else None,
+        "eventTime": time,
+        "cart": None if interaction.cart is None else catalogue.own_cart_lines(interaction.cart),
+        "customProps": custom if custom or spelling["customProps"] else None,
+        "value": interaction.value,
+        "currency": interaction.currency,
+        "quantity": interaction.quantity,
+        "productId": interaction.product_id,
+        "uniqueTransactionId": interaction.transaction_id,
+    }
+    content = {key: value for key, value in content.items() if value is not None}
+    content.update(beside)
+    content.update(clash)
     return Encoded((Part("event", content, _own_envelope(interaction)),), None)
 
 
 def _own_envelope(interaction: Interaction) -> dict[str, Any]:
     user, session, page, device = interaction.user, interaction.session, interaction.page, interaction.device
     outside = interaction.outside
-    person = known(uid=user.vendor_id, custom=user.id, ses=session.id if session.id is not None else session.vendor_id)
-    where = known(type=page.type, data=page.data, lng=page.locale, location=page.location, referrer=page.referrer)
+    person = wire.User(user.vendor_id, user.id, session.vendor_id if session.id is None else session.id)
+    type_: Any = page.type
+    where = wire.Context(type_, page.data, page.location, page.locale, page.referrer)
+    thing = wire.Device(device.user_agent, device.ip, device.id)
     return known(
         user=restored(outside, "user", person),
         ctx=restored(outside, "ctx", where),
-        device=restored(outside, "device", known(ua=device.user_agent, ip=device.ip, id=device.id)),
-        **(restored(outside, "body", {}) or {}),
+        device=restored(outside, "device", thing),
+        **without_nulls(outside.get("body", {})),
         **without_nulls(outside.get("options", {})),
     )

@@ -8,10 +8,10 @@ from gateway.contract import (
     Endpoint,
 )
 from gateway.model import Action
-from gateway.wire import Shape, names
+from gateway.wire import Shape
 
 
-class _Wire(Struct, frozen=True):
+class _Wire(Struct, frozen=True, omit_defaults=True):
     """The vendor's conventions: camelCase; mobile SDKs send explicit nulls, which say no more than absence."""
 
 
@@ -23,7 +23,7 @@ class User(_Wire, frozen=True):
 
 
 PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
-PAGE_TYPES: Final = frozenset(get_args(PageType))
+PAGE_TYPES: Final[dict[str, PageType]] = {type_: type_ for type_ in get_args(PageType)}
 
 
 class Utm(_Wire, frozen=True):
@@ -36,20 +36,20 @@ class Utm(_Wire, frozen=True):
 
 class Context(_Wire, frozen=True):
     type: PageType | None = None
-    data: list[str] | None = None
-    lng: str | None = None
+    data: tuple[str, ...] | None = None
     location: str | None = None
-    pageNumber: int | None = None
+    lng: str | None = None
     referrer: str | None = None
+    pageNumber: int | None = None
     utm: Utm | None = None
     attributes: dict[str, str | None] | None = None
 
 
 class Device(_Wire, frozen=True):
-    userTime: str | None = None
     ua: str | None = None
     ip: str | None = None
     id: str | None = None
+    userTime: str | None = None
     tracking: str | None = None
     permission: str | None = None
 
@@ -92,15 +92,8 @@ class Engagement(_Wire, frozen=True):
 
 EVENTS: Final = Shape(Events)
 ENGAGEMENT: Final = Shape(Engagement)
-BODY: Final = names(Events)
-CART_LINE: Final = names(CartLine)
-MODELLED: Final = {
-    "user": frozenset({"uid", "custom", "ses"}),
-    "ctx": frozenset({"type", "data", "lng", "location", "referrer"}),
-    "device": frozenset({"ua", "ip", "id"}),
-}
-DATUM: Final = names(Datum) - {"cuid", "cuidType", "hashedEmail"}
-FLAT: Final = ("cuid", "cuidType", "hashedEmail")
+FLAT: Final = frozenset({"cuid", "cuidType", "hashedEmail"})
+"""The keys of an event's identity, properties to the model."""
 EVENT_ENDPOINT: Final = Endpoint("event", "POST", ("/event", "/v2/event"))
 ENGAGEMENT_ENDPOINT: Final = Endpoint("engagement", "GET", ("/engagement", "/v2/engagement"))
 ACTIONS: Final[dict[str, Action]] = {"WCLICK": "click", "WRIMP": "view"}
