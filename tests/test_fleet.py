@@ -1,0 +1,185 @@
+"""Accepting in several processes, as `gateway serve` runs it: real processes, sockets and signals."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway.sandbox import Sandbox
+
+CLICK = {"user": {"id": "u-1"}, "session": {}, "engagements": [{"type": "CLICK", "decisionId": "d-1"}]}
+PATH = "/v2/collect/user/engagement"
+CONFIG = """
+[server]
+port = {port}
+workers = {workers}
+drain_delay = "100ms"
+[admin]
+port = {admin}
+[store]
+path = "{folder}/store"
+[clients.shop]
+key = "shop-key"
+[upstreams.dy]
+vendor = "dynamic_yield"
+base_url = "{sandbox}"
+api_key = "{key}"
+[[routes]]
+name = "shop"
+accepts = "dynamic_yield"
+clients = ["shop"]
+[[routes.targets]]
+upstream = "dy"
+"""
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def accepting_processes(parent):
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(child) for child in children if b"accept" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+class Running:
+    """A gateway of several processes, its sandbox and a client."""
+
+    def __init__(self, process, sandbox, session, ports, path):
+        self.process, self.sandbox, self.session = process, sandbox, session
+        self.port, self.admin = ports
+        self.path = path
+
+    async def click(self):
+        url = f"http://127.0.0.1:{self.port}{PATH}"
+        async with self.session.post(url, json=CLICK, headers={"DY-API-Key": "shop-key"}) as answer:
+            return answer.status
+
+    async def counted(self, name):
+        async with self.session.get(f"http://127.0.0.1:{self.admin}/metrics") as answer:
+            text = await answer.text()
+        return sum(float(value) for value in re.findall(rf"^{name}{{.*}} (\S+)$", text, re.MULTILINE))
+
+    async def until(self, holds, seconds=15):
+        async with asyncio.timeout(seconds):
+            while not await holds():  # noqa: ASYNC110  # what is waited for happens in other processes
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def serving(folder, workers, sandbox=None):
+    own = sandbox is None
+    sandbox = sandbox or Sandbox()
+    if own:
+        await sandbox.start("127.0.0.1", 0)
+    port, admin = free_port(), free_port()
+    path = folder / "config.toml"
+    filled = {"port": port, "admin": admin, "workers": workers, "folder": folder, "sandbox": sandbox.url}
+    path.write_text(CONFIG.format(**filled, key="sandbox-dy-key"))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gateway", "serve", "-c", str(path)), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(20):
+            async for line in process.stdout:
+                if b'"listening"' in line:
+                    break
+        reading = asyncio.create_task(process.stdout.read())
+        async with aiohttp.ClientSession() as session:
+            yield Running(process, sandbox, session, (port, admin), path)
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            await process.wait()
+        await reading
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        if own:
+            await sandbox.stop()
+
+
+async def test_every_click_is_delivered_and_counted_once(tmp_path):
+    """What several processes accept is kept and delivered by one, and one admin port counts for all."""
+    async with serving(tmp_path, 2) as gateway:
+        assert [await gateway.click() for _ in range(40)] == [204] * 40
+        assert len(await gateway.sandbox.received.wait(40, "dynamic_yield", 10)) == 40
+
+        async def counted():
+            return await gateway.counted("gateway_inbound_total") == 40
+
+        await gateway.until(counted)
+        assert len(accepting_processes(gateway.process.pid)) == 2
+    assert gateway.process.returncode == 0
+
+
+async def test_a_killed_process_is_started_again_and_stays_in_the_sum(tmp_path):
+    """kill -9 of an accepting process costs no accepted click and no count, and another one takes its place."""
+    async with serving(tmp_path, 2) as gateway:
+        for _ in range(20):
+            assert await gateway.click() == 204
+
+        async def all_counted():
+            return await gateway.counted("gateway_inbound_total") == 20
+
+        await gateway.until(all_counted)
+        first = accepting_processes(gateway.process.pid)
+        os.kill(first[0], signal.SIGKILL)
+
+        async def replaced():
+            now = accepting_processes(gateway.process.pid)
+            return len(now) == 2 and first[0] not in now
+
+        await gateway.until(replaced)
+        assert await gateway.counted("gateway_inbound_total") == 20
+        statuses = []
+        for _ in range(20):
+            try:
+                statuses.append(await gateway.click())
+            except aiohttp.ClientError:  # a kept-alive connection to the process that is gone
+                continue
+        taken = statuses.count(204)
+        assert taken >= 19
+        assert len(await gateway.sandbox.received.wait(20 + taken, "dynamic_yield", 10)) >= 20 + taken
+
+
+async def test_another_number_of_processes_takes_up_the_same_backlog(tmp_path):
+    """What one number of processes accepted is delivered by another: the store is one."""
+    nowhere = _Down(f"http://127.0.0.1:{free_port()}")
+    async with serving(tmp_path, 3, nowhere) as gateway:
+        assert [await gateway.click() for _ in range(10)] == [204] * 10
+    async with serving(tmp_path, 1) as gateway:
+        assert len(await gateway.sandbox.received.wait(10, "dynamic_yield", 20)) == 10
+
+
+async def test_all_processes_take_up_a_changed_configuration(tmp_path):
+    """After a reload every process knows the new key and none the old."""
+    async with serving(tmp_path, 2) as gateway:
+        gateway.path.write_text(gateway.path.read_text().replace("shop-key", "new-key"))
+
+        async def refused():
+            return await gateway.click() == 401
+
+        for _ in range(5):
+            await gateway.until(refused)
+
+
+class _Down:
+    """A sandbox that is not there."""
+
+    def __init__(self, url):
+        self.url = url
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
