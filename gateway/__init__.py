@@ -1,15 +1,24 @@
 """The interaction gateway.
 
-Floors, top to bottom; an arrow points downward only:
+Floors, top to bottom; an import goes downward only:
 
-    __main__, cli     composition: the only place that knows the mappings
-    server, admin     HTTP in, plain values out
-    relay             one inbound, from bytes to answer
-    delivery          one outbound, from plan to verdict
-    config, log, metrics
-    translate         pure: interactions to outbounds, losses, refusals
-    shaping           pure: when, share, privacy, fill
-    contract          what a mapping is
-    model             the canonical interaction
-    wire, errors      bytes and failures
+    __main__, cli               the commands; the only place that knows the mappings
+    serving                     the process: its signals, its configuration file watched
+    service, halted             a running gateway put together; the store of a stopped one
+    fleet, member, channel      several accepting processes, their parent, and what the two say to each other
+    accepting, delivering       the two halves: the public port with its rules; the store with a worker for each target
+    server, admin, ports        HTTP in, plain values out
+    relay                       one inbound, from request to answer
+    delivery                    one outbound, from plan to verdict
+    config, log, metrics, store what is wanted, told, counted and kept
+    routing, limits, refusals   pure: which route and targets; how fast; samples of what could not be carried
+    fidelity, dryrun            pure: what survives between two vendors; what would be sent
+    translate                   pure: interactions to outbounds, losses, refusals
+    shaping                     pure: when, share, privacy, fill
+    contract                    what a mapping is (`conformance` holds any to it)
+    facts, model                the canonical interaction, and what it states by name
+    wire, times, clocks         bytes, times as text, clocks that may disagree
+    errors                      every way to fail
+
+`sandbox` stands beside them: it judges what the mappings send, so it shares no code with them.
 """

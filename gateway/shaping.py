@@ -1,6 +1,6 @@
 """What a route's owner asks to be done with interactions on their way to a target: filter, share, hide, supply.
 
-Pure functions over canonical names, in the order that `delivery.md` 21 fixes: the headers fill, `when` and `share`
+Pure functions over canonical names, in this order: the headers fill, `when` and `share`
 choose, privacy hides, `fill` supplies (so that a fill can never bring back what privacy took away).
 """
 
