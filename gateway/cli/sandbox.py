@@ -1,5 +1,7 @@
 """`gateway sandbox`: the five vendors on one port."""
 
+import os
+
 import click
 
 
@@ -8,9 +10,13 @@ import click
 def command(port: int) -> None:
     """Run the five vendors on one port, strict about their contracts, with faults on demand."""
     import asyncio
-    import contextlib
 
     from gateway.sandbox import serve
 
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         asyncio.run(serve(port, click.echo))
+    except KeyboardInterrupt:
+        return
+    except OSError as error:
+        click.echo(f"the sandbox cannot listen on 127.0.0.1:{port}: {os.strerror(error.errno or 0)}", err=True)
+        raise SystemExit(1) from None
