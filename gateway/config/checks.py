@@ -1,5 +1,6 @@
 """What tables must agree on among themselves: names that exist, keys that need or exclude each other."""
 
+import ssl
 from collections.abc import Collection
 from pathlib import Path as FilePath
 from typing import Final
@@ -83,7 +84,22 @@ def _check_upstream(upstream: UpstreamTable, path: Path, folder: FilePath, fault
         faults.add((*path, "proxy"), 'must be a URL such as "http://proxy.example:3128"')
     for key in _FILES:
         name = getattr(upstream, key)
-        if name is not None and not (folder / name).is_file():
-            faults.add((*path, key), f"names no file: {name}")
+        if name is not None and (fault := _file_fault(key, folder / name)):
+            faults.add((*path, key), f"{fault}: {name}")
     check_fill(upstream.fill, (*path, "fill"), faults)
     check_hiding(upstream.privacy, (*path, "privacy"), faults)
+
+
+def _file_fault(key: str, file: FilePath) -> str | None:
+    """What is wrong with a file that TLS needs: better said at the start than with the first click."""
+    if not file.is_file():
+        return "names no file"
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if key == "ca_file":
+            context.load_verify_locations(file)
+        else:
+            context.load_cert_chain(file, password="")  # asked for a passphrase, OpenSSL would wait on a terminal
+    except (OSError, ValueError):
+        return "holds no certificates" if key == "ca_file" else "holds no certificate with its unencrypted key"
+    return None
