@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PIPELINED: Final = 100
+"""Requests of one connection that may wait for their turn; what they carry is held in memory."""
 _LINGER: Final = 1.0
 """Seconds in which a caller whose bytes are no request may read why, before the connection is closed."""
 
@@ -169,6 +171,9 @@ class _Connection(RequestHandler):
             super().data_received(data)
         except Exception as error:  # noqa: BLE001  # yarl's, for one, on a target that is no URL
             self.refuse(400, error)
+        if len(self._messages) > _PIPELINED:
+            self._over = True
+            self.refuse(503, ConnectionAbortedError())
 
     def refuse(self, status: int, error: Exception) -> None:
         """Answer a status in place of any request and close."""
@@ -210,7 +215,7 @@ _UNHEARD: Final = {
     400: ("not_http", "this is no HTTP request"),
     431: ("header_too_large", "a line of the request's head is too long, or it has too many"),
     500: ("internal", "the gateway failed"),
-    503: ("too_many_connections", "the gateway has no room for one more connection"),
+    503: ("overloaded", "the gateway has no room for more"),
 }
 
 

@@ -226,6 +226,15 @@ async def test_requests_in_one_breath_are_answered_in_order(gateway):
     assert answers.count(b" 400 ") == 1
 
 
+async def test_requests_without_end_are_not_all_remembered(gateway):
+    """A connection that sends on and on without waiting is answered in part, told 503 and closed."""
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    answers = await gateway.raw(request * 20_000)
+    assert 100 < answers.count(b"HTTP/1.1 404 ") < 15_000
+    assert answers.count(b" 503 ") == 1
+    assert answers.endswith(b'{"error":"the gateway has no room for more"}')
+
+
 async def test_an_old_client_is_served(gateway):
     """HTTP/1.0 without a host."""
     keys = b"".join(f"{name}: {value}\r\n".encode() for name, value in KEYS["gravity_field"].items())
