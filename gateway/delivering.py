@@ -10,8 +10,10 @@ from typing import Final
 from gateway.clocks import Clocks
 from gateway.config import Config
 from gateway.contract import VendorMapping
+from gateway.delivery.planning import Reader
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Means, Worker
+from gateway.errors import StoreUnusable
 from gateway.log import sampler
 from gateway.metrics import Metrics
 from gateway.store.contract import Lane
@@ -31,7 +33,7 @@ class Delivering:
         self.workers: dict[str, Worker] = {}
         self.upstreams: dict[str, Upstream] = {}
         self.paused: set[str] = set()
-        self._sources = {name: mapping.example() for name, mapping in mappings.items()}
+        self._reader = Reader({name: mapping.example() for name, mapping in mappings.items()})
         self._metrics = metrics
         self._clocks = Clocks()
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -69,7 +71,7 @@ class Delivering:
         """Start a worker for every target that has none."""
         means = Means(
             store=self.store,
-            sources=self._sources,
+            reader=self._reader,
             metrics=self._metrics,
             clocks=self._clocks,
             logs=sampler(config.log.requests),
@@ -82,6 +84,7 @@ class Delivering:
                     self.workers[name] = Worker(one, self.upstreams[one.upstream], means)
                     self.workers[name].paused = name in self.paused
                     self._running[name] = asyncio.create_task(self.workers[name].run())
+                self.workers[name].means = means
 
     async def _retire(self, config: Config) -> None:
         """Stop the workers whose target is gone or changed, and close upstreams that nobody uses."""
@@ -106,8 +109,7 @@ class Delivering:
             self._running[name].cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running.pop(name)
-        for name in names:
-            await self.workers.pop(name).finish()
+        await asyncio.gather(*[self.workers.pop(name).finish() for name in names])
 
 
 def _lanes(config: Config) -> list[Lane]:
@@ -115,7 +117,11 @@ def _lanes(config: Config) -> list[Lane]:
 
 
 def _log_of(config: Config) -> SqliteLog:
+    """The log that the configuration asks for; raises StoreUnusable."""
     folder = Path(config.store.path)
-    folder.mkdir(parents=True, exist_ok=True)
-    max_size = config.store.max_size or int(shutil.disk_usage(folder).free * _OF_FREE)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        max_size = config.store.max_size or int(shutil.disk_usage(folder).free * _OF_FREE)
+    except OSError as error:
+        raise StoreUnusable(f"the store's folder {folder} cannot be had: {error.strerror}") from None
     return SqliteLog(folder, max_size, config.store.keep)

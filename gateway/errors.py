@@ -18,6 +18,7 @@
     ├── DeliveryFailed           an outbound whose vendor gave no usable answer
     │   ├── NotSent              502  no byte of the request was written
     │   ├── Ambiguous            504  written, but no complete answer came
+    │   │   └── TimedOut         504  nor any other sign in time
     │   ├── NoToken              502  the OAuth token it needs could not be had
     │   └── UpstreamAnswered     4xx as the vendor's own; 502 for its failures and for what a success hid
     ├── Refused                  422  no interaction of the inbound can be carried by the target
@@ -187,6 +188,10 @@ class Ambiguous(DeliveryFailed):
     code = "ambiguous"
 
 
+class TimedOut(Ambiguous):
+    """The request was written, and its upstream's `timeout` is over."""
+
+
 class NoToken(DeliveryFailed):
     """The OAuth token that the upstream needs could not be had; nothing was sent."""
 
@@ -198,10 +203,9 @@ class UpstreamAnswered(DeliveryFailed):
 
     code = "upstream_answered"
 
-    def __init__(self, status: int, message: str, retry_after: str | None = None) -> None:
+    def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status if 400 <= status < 500 else 502
-        self.retry_after = retry_after
 
 
 class Refused(_Faulty):

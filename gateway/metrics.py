@@ -10,9 +10,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from gateway.model import Engagement
+from gateway.refusals import Refusals
 
 if TYPE_CHECKING:
-    from gateway.delivery.forward import Sent
+    from gateway.delivery.sending import Sent
+    from gateway.store.contract import Record
     from gateway.translate import Decoded, Translation
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -55,6 +57,7 @@ class Metrics:
         self._inbound_seconds = self._histogram("gateway_inbound_seconds", "Seconds from request to answer")
         self._delivery_seconds = self._histogram("gateway_delivery_seconds", "Seconds of a delivery", "target")
         self._children: dict[tuple[Any, ...], Any] = {}
+        self.refusals = Refusals()
 
     def watch(self, readings: Callable[[], Iterable[Reading]]) -> None:
         """Read these gauges at each scrape."""
@@ -71,14 +74,20 @@ class Metrics:
             word = one.action if isinstance(one, Engagement) else one.type
             self._child(self._interactions, route, word).inc()
 
-    def translated(self, target: str, translation: "Translation") -> None:
-        """A target's losses, refusals and copied ids are known."""
+    def translated(self, target: str, translation: "Translation", record: "Record") -> None:
+        """What a target loses, does not get and is told of another vendor's ids is known."""
         for field in {_field(name) for name in translation.losses}:
             self._child(self._losses, target, field).inc()
-        for one in translation.refused:
-            self._child(self._refused, target, one.reason).inc()
         for field in translation.copied:
             self._child(self._copied, target, field).inc()
+        if translation.refused or translation.filtered or translation.dropped:
+            for one in translation.refused:
+                self._child(self._refused, target, one.reason).inc()
+            if translation.filtered:
+                self._child(self._refused, target, "filtered").inc(translation.filtered)
+            if translation.dropped:
+                self._child(self._refused, target, "dropped").inc(translation.dropped)
+            self.refusals.note(target, translation, record)
 
     def answered(self, upstream: str, sent: "Sent") -> None:
         """An attempt ended: with a status, or as not_sent, ambiguous or no_token."""
@@ -89,6 +98,10 @@ class Metrics:
         """A delivery ended as delivered, retried or dead."""
         self._child(self._deliveries, target, vendor, outcome).inc()
         self._child(self._delivery_seconds, target).observe(seconds)
+
+    def given_up(self, target: str, vendor: str, outcome: str) -> None:
+        """A delivery ended without an attempt: it was shed from a backlog, or lost for want of room."""
+        self._child(self._deliveries, target, vendor, outcome).inc()
 
     def reloaded(self, outcome: str) -> None:
         """The configuration was reloaded, refused or found unchanged."""

@@ -1,14 +1,15 @@
 """One inbound's whole life, in order; the one error boundary; the one log line.
 
-take      match the route, hold back who is too fast, read the body, word every error, log
-_accept   decode; keep it (store mode) or forward it
-_forward  keep the others' copy, ask the primary, word its answer
+take        match the route, hold back who is too fast, read the body, word every error, log
+_accept     decode; keep it (store mode) or forward it
+_forward    keep the others' copy, ask the primary, word its answer
+_introduce  keep a new visitor's inbound, ask its own vendor who it is
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
@@ -16,16 +17,15 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.contract import Answer, Inbound, VendorMapping
-from gateway.delivery.forward import Sent, send_all, storable, word
-from gateway.delivery.keeping import record_of
+from gateway.delivery.forward import Asked, ask, left, word, worth_keeping
+from gateway.delivery.keeping import inbound_id, record_of
+from gateway.delivery.sending import Sent
 from gateway.delivery.settle import refused_names
 from gateway.delivery.upstream import Upstream
 from gateway.errors import (
     GatewayError,
     Overloaded,
     RateLimited,
-    StoreFull,
-    UpstreamAnswered,
     WrongContentType,
     WrongMethod,
 )
@@ -138,55 +138,86 @@ class Relay:
         decoded = decode(match.source, inbound)
         line.interactions = len(decoded.interactions)
         record = record_of(inbound, match.route.name, match.route.accepts, match.client)
-        primary = _primary(match.route, decoded)
-        if primary is None:
+        minting = _minting(match.route, decoded)
+        if match.route.mode == "forward":
+            answer = await self._forward(rules, match, decoded, record, line)
+        elif minting is not None:
+            answer = await self._introduce(rules, match, minting, Kept(record, decoded), line)
+        else:
             await self._keeper.append(record)
             answer = match.source.success()
-        else:
-            answer = await self._forward(rules, match, decoded, Kept(record, primary), line)
         self._metrics.interactions(match.route.name, decoded)
         return answer
 
-    async def _forward(self, rules: Rules, match: Match, decoded: Decoded, kept: "Kept", line: Line) -> Answer:
+    async def _forward(self, rules: Rules, match: Match, decoded: Decoded, record: Record, line: Line) -> Answer:
         """The others' copy kept, the primary asked, its answer worded; what it could not take is kept too."""
-        primary = kept.primary
-        others = tuple(one.target.name for one in match.route.targets if one.target.name != primary.target.name)
-        keeping = asyncio.create_task(self._keep(replace(kept.record, to=others))) if others else None
-        translation = translate(decoded, primary.target)
-        self._metrics.translated(primary.target.name, translation)
-        upstream = rules.upstreams[primary.upstream]
-        sent = await send_all(translation.requests, upstream)
-        for one in sent:
-            self._metrics.answered(upstream.name, one)
-        line.tell(primary.target.name, translation, sent)
+        primary = next(one for one in match.route.targets if one.primary)
+        others = [one for one in match.route.targets if not one.primary]
+        keeping = asyncio.create_task(self._keep(record, others)) if others else None
+        asked = await self._ask(rules, primary, Kept(record, decoded), line)
         if keeping is not None:
-            line.targets |= dict.fromkeys(others, "kept" if await keeping else "lost")
-        answer = await self._answer(match, kept, translation, sent, upstream)
-        if match.route.explain and match.route.mode == "forward":
+            line.targets |= dict.fromkeys([one.target.name for one in others], "kept" if await keeping else "lost")
+        later: list[int] = []
+        if primary.on_failure == "store" and worth_keeping(asked.sent):
+            later = left(asked.sent, ambiguous=rules.upstreams[primary.upstream].settings.retry.ambiguous)
+        untold = asked.untold if later or len(asked.accepted) == len(asked.sent) > 0 else []
+        is_kept = bool(later or untold) and await self._keep(record, [primary], [*later, *untold])
+        if is_kept and later and not asked.accepted:
+            answer = match.source.success()
+        else:
+            answer = word(match.source, primary, asked, kept=is_kept and bool(later))
+        if later and is_kept:
+            line.targets[primary.target.name] += ",kept"
+        if match.route.explain:
             losses = sum(len(translate(decoded, one.target).losses) for one in match.route.targets)
             answer = replace(answer, headers={**answer.headers, "x-gateway-losses": str(losses)})
         return answer
 
-    async def _answer(
-        self, match: Match, kept: "Kept", translation: Translation, sent: list[Sent], upstream: Upstream
-    ) -> Answer:
-        """The primary's answer, or a success for what is kept in its stead."""
-        primary, allowed = kept.primary, upstream.settings.retry.ambiguous
-        failed = [one for one in sent if storable(one, ambiguous=allowed)] if primary.on_failure == "store" else []
-        if failed:
-            indices = tuple(sorted({index for one in failed for index in one.outbound.indices}))
-            name = primary.target.name
-            if await self._keep(replace(kept.record, to=(name,), indices=indices)):
-                accepted = [one for one in sent if one.accepted]
-                return word(match.source, primary, translation, accepted) if accepted else match.source.success()
-        return word(match.source, primary, translation, sent)
+    async def _introduce(self, rules: Rules, match: Match, minting: RouteTarget, kept: "Kept", line: Line) -> Answer:
+        """A new visitor in store mode: all is kept but for what its own vendor takes at once and answers with ids."""
+        others = [one.target.name for one in match.route.targets if one.target.name != minting.target.name]
+        if others:
+            await self._keeper.append(replace(kept.record, to=tuple(others)))
+        line.targets = dict.fromkeys(others, "kept")
+        asked = await self._ask(rules, minting, kept, line)
+        later = left(asked.sent, ambiguous=rules.upstreams[minting.upstream].settings.retry.ambiguous)
+        indices = sorted({*later, *asked.untold})
+        if asked.accepted:
+            if indices:
+                await self._keep(kept.record, [minting], indices)
+            return word(match.source, minting, asked, kept=True)
+        if asked.sent and not later:
+            return word(match.source, minting, asked, kept=False)
+        if indices:
+            await self._keeper.append(replace(kept.record, to=(minting.target.name,), indices=tuple(indices)))
+            line.targets[minting.target.name] += ",kept"
+        return match.source.success()
 
-    async def _keep(self, record: Record) -> bool:
-        """Keep a copy that the caller does not wait for; a failure is loud but not the caller's."""
+    async def _ask(self, rules: Rules, primary: RouteTarget, kept: "Kept", line: Line) -> Asked:
+        """The target whose answer the caller waits for, asked; counted and noted."""
+        started, upstream, target = time.perf_counter(), rules.upstreams[primary.upstream], primary.target
+        translation = translate(kept.decoded, target)
+        self._metrics.translated(target.name, translation, kept.record)
+        spare = primary.on_failure == "store"
+        sent = await ask(translation.requests, upstream, kept.record.request_id, spare=spare)
+        for one in sent:
+            self._metrics.answered(upstream.name, one)
+        if sent:
+            outcome = "delivered" if all(one.accepted for one in sent) else "retried"
+            self._metrics.delivered(target.name, target.mapping.NAME, outcome, time.perf_counter() - started)
+        line.tell(target.name, translation, sent)
+        return Asked(translation, sent)
+
+    async def _keep(self, record: Record, targets: Sequence[RouteTarget], indices: Sequence[int] | None = None) -> bool:
+        """Keep a copy that the caller does not wait for; a failure is loud and counted, but not the caller's."""
+        names = tuple(one.target.name for one in targets)
+        meant = None if indices is None else tuple(sorted(set(indices)))
         try:
-            await self._keeper.append(record)
-        except StoreFull as error:
-            self._log.error("copy lost", request_id=record.request_id, targets=record.to, reason=str(error))
+            await self._keeper.append(replace(record, to=names, indices=meant))
+        except Exception as error:  # noqa: BLE001  # whatever the store fails of, the primary's answer still goes out
+            self._log.error("copy lost", request_id=record.request_id, targets=names, reason=str(error))
+            for one in targets:
+                self._metrics.given_up(one.target.name, one.target.mapping.NAME, "lost")
             return False
         return True
 
@@ -213,21 +244,18 @@ class Relay:
 
 
 class Kept(Struct, frozen=True):
-    """An inbound as it would be kept, and the target whose answer the caller gets."""
+    """An inbound as it is kept and as it is read."""
 
     record: Record
-    primary: RouteTarget
+    decoded: Decoded
 
 
-def _primary(route: Route, decoded: Decoded) -> RouteTarget | None:
-    """Whose answer the caller waits for: the primary of a forward route; on a store route nobody's.
+def _minting(route: Route, decoded: Decoded) -> RouteTarget | None:
+    """Who is asked at once in store mode: for a visitor without any id the target of the same vendor that mints them.
 
-    But for a visitor without any id the route's target of the same vendor is asked at once, where that vendor mints
-    ids: only its answer can tell the client who it is.
+    Only its answer can tell the client who it is.
     """
-    if route.mode == "forward":
-        return next(one for one in route.targets if one.primary)
-    if any(identified(one) for one in decoded.interactions):
+    if route.mode == "forward" or any(identified(one) for one in decoded.interactions):
         return None
     own = (one for one in route.targets if route.accepts == one.target.mapping.NAME)
     minting = next((one for one in own if one.target.mapping.MINTS_USERS), None)
@@ -263,7 +291,7 @@ async def _inbound(request: Request, match: Match) -> Inbound:
         body = await request.body()
     received_at = time.time_ns() // 1000
     return Inbound(
-        id=f"{request.id}.{received_at}",
+        id=inbound_id(request.id, received_at),
         endpoint=match.endpoint,
         headers=kept(headers),
         query=request.query,
@@ -284,6 +312,4 @@ def _worded(dialect: VendorMapping | None, error: GatewayError) -> Answer:
         extra["allow"] = ", ".join(error.allowed)
     elif isinstance(error, (RateLimited, Overloaded)):
         extra["retry-after"] = str(error.retry_after)
-    elif isinstance(error, UpstreamAnswered) and error.retry_after:
-        extra["retry-after"] = error.retry_after
     return replace(answer, headers={**answer.headers, **extra})

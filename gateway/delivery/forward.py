@@ -1,100 +1,102 @@
 """Forward mode: the primary target is asked while the caller waits; its answer is the caller's."""
 
 import asyncio
+import time
 from collections.abc import Sequence
-from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gateway.contract import Answer, Outbound, Receipt, VendorMapping
-from gateway.delivery.pace import Outcome
+from gateway.contract import Answer, Outbound, VendorMapping
+from gateway.delivery.sending import Sent, send
 from gateway.delivery.upstream import Upstream
-from gateway.errors import (
-    Ambiguous,
-    DeliveryFailed,
-    Fault,
-    GatewayError,
-    NoToken,
-    NotSent,
-    Refused,
-    UpstreamAnswered,
-)
+from gateway.errors import Fault, NotSent, Refused, UpstreamAnswered
 from gateway.routing import RouteTarget
 from gateway.translate import Translation
 
-_ENDED: Final[dict[type[DeliveryFailed], Outcome]] = {
-    NotSent: "not_sent",
-    NoToken: "no_token",
-    Ambiguous: "ambiguous",
-}
 
+class Asked(Struct, frozen=True):
+    """What a primary target was told of an inbound, and what became of it."""
 
-class Sent(Struct, frozen=True):
-    """What became of one outbound: an answer with its verdict, or the failure that stood in for them."""
-
-    outbound: Outbound
-    answer: Answer | None
-    receipt: Receipt | None
-    failure: DeliveryFailed | None = None
+    translation: Translation
+    sent: list[Sent]
 
     @property
-    def accepted(self) -> bool:
-        """Whether the vendor has it."""
-        return self.receipt is not None and self.receipt.verdict == "accepted"
+    def accepted(self) -> list[Sent]:
+        """What the vendor has."""
+        return [one for one in self.sent if one.accepted]
 
     @property
-    def outcome(self) -> Outcome:
-        """One word for logs and metrics: the vendor's verdict, or how the attempt ended without one."""
-        if self.failure is not None:
-            return _ENDED[type(self.failure)]
-        return "refused" if self.receipt is None else self.receipt.verdict
-
-    @property
-    def status(self) -> int:
-        """The vendor's status, or the one that stands for its silence."""
-        return self.answer.status if self.answer else self.failure.status if self.failure else 502
+    def untold(self) -> list[int]:
+        """The interactions that it cannot be told and that are no ordinary traffic: they end as dead letters."""
+        return [one.interaction for one in self.translation.refused if one.reason != "unsupported"]
 
 
-async def send(outbound: Outbound, upstream: Upstream) -> Sent:
-    """One outbound sent once."""
-    try:
-        answer, receipt = await upstream.send(outbound)
-    except DeliveryFailed as failure:
-        return Sent(outbound, None, None, failure)
-    return Sent(outbound, answer, receipt)
-
-
-async def send_all(requests: Sequence[Outbound], upstream: Upstream) -> list[Sent]:
-    """Every outbound for one target, all at once."""
+async def ask(requests: Sequence[Outbound], upstream: Upstream, inbound: str, *, spare: bool) -> list[Sent]:
+    """Every outbound for the primary target, all at once; `spare` an upstream that is down, or that asked for it."""
     if len(requests) == 1:
-        return [await send(requests[0], upstream)]
-    return await asyncio.gather(*[send(outbound, upstream) for outbound in requests])
+        return [await _ask(requests[0], upstream, inbound, spare=spare)]
+    return await asyncio.gather(*[_ask(outbound, upstream, inbound, spare=spare) for outbound in requests])
 
 
-def word(source: VendorMapping, primary: RouteTarget, translation: Translation, sent: Sequence[Sent]) -> Answer:
+async def _ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spare: bool) -> Sent:
+    gate, pace = upstream.gate, upstream.pace
+    began = time.monotonic()
+    probing = spare and (pace.is_open or pace.is_paused(began))
+    if probing:
+        if not pace.free(began):
+            return Sent(outbound, None, None, NotSent("the upstream is down and not asked for the moment"))
+        pace.take(1, began)
+    else:
+        wait = pace.turn(began, upstream.settings.timeout)
+        if wait is None:
+            return Sent(outbound, None, None, NotSent("too many requests wait for the upstream's rate_limit"))
+        if wait:
+            await asyncio.sleep(wait)
+            began = time.monotonic()
+    try:
+        sent = await send(outbound, upstream)
+    finally:
+        if probing:
+            gate.release()
+    gate.learn(sent.ended(inbound, began))
+    pause = sent.asked_pause()
+    if pause:
+        gate.pause(pause)
+    return sent
+
+
+def word(source: VendorMapping, primary: RouteTarget, asked: Asked, *, kept: bool) -> Answer:
     """The caller's answer: the primary's own words where it speaks the caller's language, else its verdict's.
 
-    Of several outbounds any that was accepted makes a success; with `on_failure = "relay"` the worst status speaks.
+    Of several outbounds any that was accepted makes a success, its failed parts being `kept`; with
+    `on_failure = "relay"` the worst status speaks.
     """
-    if not sent:
-        return _unsent(source, translation)
-    accepted = next((one for one in sent if one.accepted), None)
-    worst = max(sent, key=lambda one: (not one.accepted, one.status))
-    chosen = worst if accepted is None or primary.on_failure == "relay" else accepted
+    if not asked.sent:
+        return _unsent(source, asked.translation)
+    worst = max(asked.sent, key=lambda one: (not one.accepted, one.status))
+    chosen = asked.accepted[0] if asked.accepted and (kept or primary.on_failure == "store") else worst
     if chosen.failure is not None:
         return source.failure(chosen.failure)
-    if chosen.answer is not None and source.NAME == primary.target.mapping.NAME:
+    if chosen.answer is not None and source.NAME == primary.target.mapping.NAME and not _is_strange(chosen):
         return chosen.answer
-    return source.success() if chosen.accepted else source.failure(_told(chosen))
+    return source.success() if chosen.accepted else _failure(source, chosen)
 
 
-def storable(one: Sent, *, ambiguous: bool) -> bool:
-    """Whether an outbound that failed is worth keeping: unreachable or 5xx; in doubt only where that is allowed."""
-    if one.accepted or one.outcome == "refused":
-        return False
-    if one.outcome == "ambiguous":
-        return ambiguous
-    return one.failure is not None or one.status >= 500
+def _is_strange(sent: Sent) -> bool:
+    """Whether the answer is not the vendor's own: a redirect, or a page where the API should be."""
+    return sent.outcome == "doubt" and sent.status < 400
+
+
+def worth_keeping(sent: Sequence[Sent]) -> bool:
+    """Whether what was not accepted is kept: the vendor failed or could not be reached, or has a part of it already."""
+    return any(one.accepted or (one.outcome != "refused" and not 400 <= one.status < 500) for one in sent)
+
+
+def left(sent: Sequence[Sent], *, ambiguous: bool) -> list[int]:
+    """The interactions that are to be sent later; those that the vendor may have only where that is allowed."""
+    failed = [one for one in sent if not one.accepted and (ambiguous or one.outcome != "ambiguous")]
+    return [index for one in failed for index in one.outbound.indices]
 
 
 def _unsent(source: VendorMapping, translation: Translation) -> Answer:
@@ -108,8 +110,9 @@ def _unsent(source: VendorMapping, translation: Translation) -> Answer:
     return source.failure(Refused(faults))
 
 
-def _told(sent: Sent) -> GatewayError:
-    """Another vendor's refusal as an error to word in the caller's dialect."""
+def _failure(source: VendorMapping, sent: Sent) -> Answer:
+    """Another vendor's refusal in the caller's dialect, with when to come back where the vendor said so."""
     reason = sent.receipt.reason if sent.receipt else ""
-    retry_after = sent.answer.headers.get("retry-after") if sent.answer else None
-    return UpstreamAnswered(sent.status, f"the upstream refused the request: {reason}", retry_after)
+    answer = source.failure(UpstreamAnswered(sent.status, f"the upstream refused the request: {reason}"))
+    later = sent.answer.headers.get("retry-after") if sent.answer else None
+    return replace(answer, headers={**answer.headers, "retry-after": later}) if later else answer

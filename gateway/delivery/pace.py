@@ -6,9 +6,10 @@ probe at a time is let through: a *breaker* that opens when several attempts in 
 inbounds in a row were answered as if the account or the URL were wrong.
 """
 
+from collections.abc import Hashable
 from typing import Final, Literal
 
-from gateway.limits import RateLimit
+from msgspec import Struct
 
 Outcome = Literal["accepted", "refused", "again", "doubt", "not_sent", "ambiguous", "no_token"]
 _START: Final = 16.0
@@ -17,7 +18,21 @@ _BREAKER: Final = 5
 _DOUBTS: Final = 3
 """Doubtful answers in a row, to different inbounds, that hold the upstream."""
 _PROBE: Final = 0.5
-_PROBE_CAP: Final = 30.0
+"""Seconds until the first probe; they double from one to the next."""
+_BREAKER_CAP: Final = 10.0
+_HOLD_CAP: Final = 60.0
+_SLACK: Final = 0.01
+"""Seconds by which a sender that woke late may catch up with the rate."""
+
+
+class Ended(Struct, frozen=True):
+    """How one attempt ended: of which inbound, since when it was under way, and what the vendor said."""
+
+    outcome: Outcome
+    inbound: Hashable
+    began: float
+    status: int | None = None
+    timed_out: bool = False
 
 
 class Pace:
@@ -26,16 +41,17 @@ class Pace:
     def __init__(self, ceiling: int, rate: float | None = None, pause_cap: float = 900.0) -> None:
         self._ceiling = float(ceiling)
         self._limit = min(_START, self._ceiling)
-        self._rate = None if rate is None else RateLimit(rate)
+        self._interval = 0.0 if rate is None else 1.0 / rate
         self._pause_cap = pause_cap
         self._in_flight = 0
-        self._resume_at = 0.0
+        self._next = float("-inf")
+        self._resume_at = float("-inf")
+        self._halved_at = float("-inf")
         self._failures = 0
-        self._doubters: set[int] = set()
+        self._doubters: set[Hashable] = set()
+        self._troubled_at = 0.0
         self._probe_at = 0.0
         self._probes = 0
-        self.answered_at: float | None = None
-        """When the vendor last took or refused a request on its merits."""
 
     @property
     def is_open(self) -> bool:
@@ -48,51 +64,107 @@ class Pace:
         return len(self._doubters) >= _DOUBTS
 
     @property
+    def in_trouble(self) -> bool:
+        """Whether only probes are let through."""
+        return self._failures >= _BREAKER or len(self._doubters) >= _DOUBTS
+
+    @property
     def concurrency(self) -> int:
-        """How many deliveries may be under way at the moment."""
-        return 1 if self.is_open or self.is_held else int(self._limit)
+        """How many attempts may be under way at the moment."""
+        return 1 if self.in_trouble else int(self._limit)
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next delivery may be considered: 0.0 now; the answer to one under way may shorten it."""
-        if now < self._resume_at:
-            return self._resume_at - now
-        if self.is_open or self.is_held:
-            return max(0.0, self._probe_at - now)
-        return 0.0
+    def is_paused(self, now: float) -> bool:
+        """Whether the vendor asked to be left alone."""
+        return now < self._resume_at
 
-    def room(self) -> int:
-        """How many deliveries may be started."""
-        return max(0, self.concurrency - self._in_flight)
+    def free(self, now: float) -> int:
+        """How many attempts may start."""
+        room = self.concurrency - self._in_flight
+        if room <= 0 or now < self._resume_at or (self.in_trouble and now < self._probe_at):
+            return 0
+        if not self._interval:
+            return room
+        behind = now - max(self._next, now - _SLACK)
+        return 0 if behind < 0 else min(room, 1 + int(behind / self._interval))
 
-    def start(self, now: float) -> float:
-        """Start one delivery; gives the seconds it must wait for the rate limit."""
-        self._in_flight += 1
-        return 0.0 if self._rate is None else self._rate.wait("", now)
+    def opens_at(self) -> float | None:
+        """When time alone may let another attempt start; None while only the end of one under way can."""
+        if self._in_flight >= self.concurrency:
+            return None
+        return max(self._resume_at, self._next, self._probe_at if self.in_trouble else self._resume_at)
 
-    def end(self, outcome: Outcome, now: float, inbound: int, *, slow_down: bool = False) -> None:
-        """Learn how one ended; `slow_down` for 429, 503 and timeouts."""
+    def take(self, count: int, now: float) -> None:
+        """So many attempts start."""
+        self._in_flight += count
+        if self._interval:
+            self._next = max(self._next, now - _SLACK) + count * self._interval
+
+    def give_back(self, count: int) -> None:
+        """So many of those that were to start had nothing to send."""
+        self._in_flight -= count
+        self._next -= count * self._interval
+
+    def turn(self, now: float, patience: float) -> float | None:
+        """Take the rate's next turn for a caller who waits: the seconds until then, None where that is too long."""
+        if not self._interval:
+            return 0.0
+        due = max(self._next, now - _SLACK)
+        if due - now > patience:
+            return None
+        self._next = due + self._interval
+        return max(0.0, due - now)
+
+    def release(self) -> None:
+        """An attempt is over of which nothing is to be learnt."""
         self._in_flight -= 1
-        if slow_down:
-            self._limit = max(1.0, self._limit / 2)
-        if outcome in ("accepted", "refused"):
-            self._failures, self._probes = 0, 0
-            self._doubters.clear()
-            self.answered_at = now
-            if outcome == "accepted" and not slow_down:
-                self._limit = min(self._ceiling, self._limit + 1.0 / self._limit)
-            return
-        if outcome == "doubt":
-            self._doubters.add(inbound)
-        else:
-            self._failures += 1
-        if self.is_open or self.is_held:
-            self._probes += 1
-            self._probe_at = now + min(_PROBE_CAP, _PROBE * 2 ** min(self._probes, 10))
 
-    def cancel(self) -> None:
-        """A delivery that was started had nothing to send."""
-        self._in_flight -= 1
+    def learn(self, ended: Ended, now: float) -> None:
+        """Learn how an attempt ended."""
+        was_in_trouble = self.in_trouble
+        at_bottom = self._limit <= 1.0
+        if ended.status in (429, 503) or ended.timed_out:
+            self._halve(ended, now)
+        match ended.outcome:
+            case "accepted":
+                self._failures = 0
+                self._doubters.clear()
+                self._grow()
+            case "refused":
+                self._failures = 0
+            case "doubt":
+                self._failures = 0
+                if len(self._doubters) < _DOUBTS:
+                    self._doubters.add(ended.inbound)
+            case _:
+                # 429 means "slower", not "down": it is a failure only where there is no slower left.
+                self._failures += 1 if ended.status != 429 or at_bottom else 0
+        self._probe(ended, now, was_in_trouble=was_in_trouble)
 
     def pause(self, seconds: float, now: float) -> None:
         """Wait as long as the vendor asked, within the cap."""
         self._resume_at = max(self._resume_at, now + min(seconds, self._pause_cap))
+
+    def _halve(self, ended: Ended, now: float) -> None:
+        """Halve the concurrency, once for all attempts that were under way at that moment."""
+        if ended.began >= self._halved_at:
+            self._limit = max(1.0, self._limit / 2)
+            self._halved_at = now
+
+    def _grow(self) -> None:
+        """Add one for each round of successes; a concurrency that nobody uses tells nothing."""
+        if 2 * self._in_flight + 2 >= self._limit:
+            self._limit = min(self._ceiling, self._limit + 1.0 / self._limit)
+
+    def _probe(self, ended: Ended, now: float, *, was_in_trouble: bool) -> None:
+        """When the next probe may go, where the upstream is in trouble; what began before tells nothing of a probe."""
+        if not self.in_trouble:
+            return
+        if not was_in_trouble:
+            self._troubled_at, self._probes = now, 0
+            self._limit = min(self._limit, _START)
+        elif ended.began < self._troubled_at:
+            return
+        else:
+            self._probes += 1
+        cap = _HOLD_CAP if self.is_held else _BREAKER_CAP
+        self._probe_at = now + min(cap, _PROBE * 2.0 ** min(self._probes, 16))

@@ -2,12 +2,13 @@
 
 import random
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 
 def backoff(attempt: int, base: float, cap: float, draw: Callable[[], float] = random.random) -> float:
     """Seconds until the next attempt: exponential with full jitter, `attempt` counting from 1."""
-    return draw() * min(cap, base * 2.0 ** min(attempt - 1, 60))
+    return draw() * min(cap, base * 2.0 ** min(max(attempt - 1, 0), 60))
 
 
 def retry_after(value: str | None, now: float) -> float | None:
@@ -15,9 +16,10 @@ def retry_after(value: str | None, now: float) -> float | None:
     if value is None:
         return None
     text = value.strip()
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.replace(".", "", 1).isdigit():
         return float(text)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
+        date = parsedate_to_datetime(text)
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
         return None

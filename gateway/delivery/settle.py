@@ -1,17 +1,20 @@
-"""What becomes of a leased inbound after an attempt: a pure function of what was sent and what was answered."""
+"""What becomes of a leased inbound after an attempt: pure functions of what was sent and what was answered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from gateway.config import Retry
-from gateway.delivery.forward import Sent
+from gateway.contract import Outbound
+from gateway.delivery.sending import Sent
 from gateway.store.contract import Attempt, DeadLetter, Entry
 from gateway.translate import Refused, Translation
 
 _CUT: Final = 500
-"""Bytes of a vendor's answer that an attempt keeps."""
+"""Characters of a vendor's answer that an attempt keeps."""
+_UNCOUNTED: Final = 5
+"""Attempts that do not count and are remembered nevertheless: an outage makes many of them."""
 
 
 class Settlement(Struct, frozen=True):
@@ -22,11 +25,61 @@ class Settlement(Struct, frozen=True):
     again: bool
 
 
-def attempt_of(sent: Sent, at: float) -> Attempt:
-    """One attempt as it is kept: the answer cut, nothing of the request."""
+def attempt_of(sent: Sent, at: float, masked: Callable[[str], str], *, counted: bool) -> Attempt:
+    """One attempt as it is kept: the answer cut, no credential in it, nothing of the request."""
     answer = sent.answer
-    told = answer.body[:_CUT].decode("utf-8", "replace") if answer else str(sent.failure or "")
-    return Attempt(at, sent.outcome, answer.status if answer else None, told)
+    told = masked(answer.body.decode("utf-8", "replace")) if answer else str(sent.failure or "")
+    return Attempt(at, sent.outcome, answer.status if answer else None, told[:_CUT], counted)
+
+
+def remembered(attempts: Sequence[Attempt], made: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts with those just made: all that count, and the latest of those that do not."""
+    found = [*attempts, *made]
+    uncounted = [index for index, one in enumerate(found) if not one.counted]
+    forgotten = frozenset(uncounted[:-_UNCOUNTED])
+    return [one for index, one in enumerate(found) if index not in forgotten] if forgotten else found
+
+
+def tries(entry: Entry) -> int:
+    """How many rounds of attempts count towards `retry.attempts`."""
+    return sum(one.counted for one in entry.attempts)
+
+
+def settle(  # noqa: PLR0913  # all that a verdict rests on, given by name
+    target: str,
+    entry: Entry,
+    requests: Sequence[Outbound],
+    sent: Sequence[Sent],
+    retry: Retry,
+    at: float,
+    *,
+    blamed: bool,
+) -> Settlement:
+    """What a round of attempts settles; outbounds that were not sent are still to be.
+
+    `blamed`: the vendor took other inbounds since it first doubted this one, so the doubt is not about the account.
+    """
+    attempts = tuple(entry.attempts)
+    spent = tries(entry) >= retry.attempts
+    settled: set[int] = set()
+    letters: list[DeadLetter] = []
+    for one in sent:
+        if one.accepted:
+            reason = None
+        elif one.outcome == "refused" or (one.outcome == "doubt" and blamed):
+            reason = "refused"
+        elif one.outcome == "ambiguous" and not retry.ambiguous:
+            reason = "ambiguous"
+        elif one.outcome != "doubt" and spent:
+            reason = "attempts"
+        else:
+            continue
+        settled.add(id(one.outbound))
+        if reason:
+            letters.append(DeadLetter(target, reason, (), one.outbound.indices, at, attempts, entry.record))
+    open_ = {index for one in requests if id(one) not in settled for index in one.indices}
+    done = {index for one in requests for index in one.indices} - open_
+    return Settlement(frozenset(done), tuple(letters), bool(open_))
 
 
 def refusals(target: str, entry: Entry, translation: Translation, at: float) -> list[DeadLetter]:
@@ -41,42 +94,14 @@ def refusals(target: str, entry: Entry, translation: Translation, at: float) -> 
     ]
 
 
-def settle(  # noqa: PLR0913  # all that a verdict rests on, given by name
-    target: str, entry: Entry, sent: Sequence[Sent], retry: Retry, at: float, *, answered: bool, counts: bool
-) -> Settlement:
-    """What a round of attempts settles.
-
-    `answered`: the vendor took something since it first put this inbound's account in doubt, so the doubt was about the
-    inbound. `counts`: the attempt counts towards `retry.attempts` (not while the vendor is down).
-    """
-    attempts = tuple(entry.attempts)
-    failed: set[int] = set()
-    letters: list[DeadLetter] = []
-
-    def bury(one: Sent, reason: str) -> None:
-        letters.append(DeadLetter(target, reason, (), one.outbound.indices, at, attempts, entry.record))
-
-    for one in sent:
-        if one.outcome == "refused" or (one.outcome == "doubt" and answered):
-            bury(one, "refused")
-        elif one.outcome == "ambiguous" and not retry.ambiguous:
-            bury(one, "ambiguous")
-        elif not one.accepted and counts and len(attempts) >= retry.attempts:
-            bury(one, "attempts")
-        elif not one.accepted:
-            failed.update(one.outbound.indices)
-    done = {index for one in sent for index in one.outbound.indices} - failed
-    return Settlement(frozenset(done), tuple(letters), bool(failed))
-
-
-def expired(target: str, entry: Entry, indices: Iterable[int], at: float) -> DeadLetter:
-    """The dead letter of what waited longer than `[store] max_age`."""
-    return DeadLetter(target, "max_age", (), tuple(indices), at, tuple(entry.attempts), entry.record)
+def buried(target: str, entry: Entry, reason: str, indices: Iterable[int], at: float) -> DeadLetter:
+    """The dead letter of what is given up without another attempt."""
+    return DeadLetter(target, reason, (), tuple(indices), at, tuple(entry.attempts), entry.record)
 
 
 def unreadable(target: str, entry: Entry, error: Exception, at: float) -> DeadLetter:
-    """The dead letter of an inbound that the mappings of today cannot read."""
-    attempts = (*entry.attempts, Attempt(at, "unreadable", None, str(error)[:_CUT]))
+    """The dead letter of an inbound that the mappings of today cannot read or tell."""
+    attempts = (*entry.attempts, Attempt(at, "unreadable", None, f"{type(error).__name__}: {error}"[:_CUT]))
     return DeadLetter(target, "unreadable", (), (), at, attempts, entry.record)
 
 

@@ -37,6 +37,11 @@ class TokenSource:
         self._issued_at = self._renew_at = 0.0
         self._refreshing: asyncio.Task[None] | None = None
 
+    @property
+    def current(self) -> str:
+        """The token in use; empty when there is none."""
+        return self._token
+
     async def token(self, session: aiohttp.ClientSession) -> str:
         """A token that is valid for some time yet; raises NoToken when none can be had."""
         if not self._token or self._clock() >= self._renew_at:

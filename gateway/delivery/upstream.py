@@ -6,15 +6,17 @@ carry keys to another host), cookies are not kept, answers are cut at 1 MiB.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from msgspec import Struct
 
-from gateway.contract import Answer, Outbound, Receipt
+from gateway.contract import MASK, Answer, Outbound, Receipt, Secret
+from gateway.delivery.gate import Gate
 from gateway.delivery.pace import Pace
 from gateway.delivery.tokens import TokenSource
-from gateway.errors import Ambiguous, DeliveryFailed, NotSent
+from gateway.errors import Ambiguous, DeliveryFailed, NotSent, TimedOut
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -42,21 +44,50 @@ class Upstream:
         self.mapping = settings.mapping
         self.settings = settings
         self.pace = Pace(settings.concurrency, settings.rate_limit, settings.retry.retry_after_cap)
+        self.gate = Gate(self.pace)
         self._session: aiohttp.ClientSession | None = None
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._closing = False
+        self._secrets = tuple(_secrets(settings.mapping))
         grant = settings.mapping.grant
         self._tokens = None if grant is None else TokenSource(grant)
 
     async def send(self, outbound: Outbound) -> tuple[Answer, Receipt]:
         """The vendor's answer and verdict; raises NotSent, Ambiguous or NoToken when there is none."""
         session = self._opened()
-        if self._tokens is None:
-            answer = await self._exchange(session, self.mapping.sign(outbound))
-        else:
-            answer = await self._with_token(session, outbound, self._tokens)
+        self._under_way += 1
+        try:
+            if self._tokens is None:
+                answer = await self._exchange(session, self.mapping.sign(outbound))
+            else:
+                answer = await self._with_token(session, outbound, self._tokens)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+                if self._closing:
+                    await self._disconnect()
         return answer, self.mapping.judge(answer)
 
+    def masked(self, text: str) -> str:
+        """A text without the account's credentials, which an answer may repeat."""
+        token = () if self._tokens is None else (self._tokens.current,)
+        for secret in (*self._secrets, *token):
+            if secret:
+                text = text.replace(secret, MASK)
+        return text
+
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once what is under way has ended."""
+        self.gate.close()
+        self._closing = True
+        if self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -76,6 +107,8 @@ class Upstream:
             async with session.request(
                 signed.method, _verbatim(signed.url), headers=signed.headers, data=signed.body, allow_redirects=False
             ) as answer:
+                if answer.status < 200:
+                    raise Ambiguous(f"the upstream answered {answer.status}, which is no final status")
                 return Answer(answer.status, await _read(answer.content), _kept(answer.headers))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _outcome(error) from None
@@ -132,10 +165,20 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in told.items() if value and value.isascii() and value.isprintable()}
 
 
+def _secrets(account: Any) -> Iterator[str]:
+    """The credentials among an account's settings, at any depth."""
+    for name in account.__struct_fields__:
+        value = getattr(account, name)
+        if isinstance(value, Secret):
+            yield value.reveal()
+        elif isinstance(value, Struct):
+            yield from _secrets(value)
+
+
 def _outcome(error: Exception) -> DeliveryFailed:
     """A foreign error as one of ours: was a byte of the request written or not?"""
     if isinstance(error, _NOT_SENT):
         return NotSent(f"the upstream cannot be reached: {type(error).__name__}")
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-        return Ambiguous("the upstream did not answer in time")
+        return TimedOut("the upstream did not answer in time")
     return Ambiguous(f"the upstream gave no complete answer: {type(error).__name__}")

@@ -1,40 +1,47 @@
 """One target's deliveries: lease, translate, send, judge, acknowledge or try again.
 
 Decoding and encoding happen here, at delivery, so that a mended configuration or mapping applies to what waits.
+
+While the upstream is in trouble (its breaker open, its account in doubt) each probe is another inbound. Those that it
+failed are set aside, still leased, until the trouble is over or there is no other: one inbound that a vendor cannot
+stand must not keep all others from showing that it can be reached.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 from msgspec import Struct
 
 from gateway.clocks import Clocks
-from gateway.contract import VendorMapping
-from gateway.delivery.forward import Sent, send_all
-from gateway.delivery.keeping import inbound_of
-from gateway.delivery.pace import Pace
-from gateway.delivery.retry import backoff, retry_after
-from gateway.delivery.settle import attempt_of, expired, refusals, refused_names, settle, unreadable
+from gateway.contract import Outbound
+from gateway.delivery.planning import Plan, Reader, plan
+from gateway.delivery.retry import backoff
+from gateway.delivery.sending import Sent, send
+from gateway.delivery.settle import attempt_of, refused_names, remembered, settle, tries
 from gateway.delivery.upstream import Upstream
-from gateway.errors import GatewayError
 from gateway.metrics import Metrics
 from gateway.routing import RouteTarget
-from gateway.store.contract import Entry, Store
-from gateway.translate import Decoded, Target, Translation, decode, translate
+from gateway.store.contract import Attempt, Entry, Store
 
 _LEASE: Final = 256
 _IDLE: Final = 5.0
 _PAUSED: Final = 0.2
+"""Seconds between two looks whether a paused target is released, or trouble over."""
+_CALM: Final = 1.0
+"""Seconds to wait after a mistake of the gateway's own."""
+_REPLAYS: Final = 100.0
+"""Replayed inbounds per second, so that they never crowd out what is new."""
 
 
 class Means(Struct, frozen=True):
     """What every worker works with; `max_age` is in seconds."""
 
     store: Store
-    sources: Mapping[str, VendorMapping]
+    reader: Reader
     metrics: Metrics
     clocks: Clocks
     logs: Callable[[int], bool]
@@ -48,154 +55,197 @@ class Worker:
         self.settings = settings
         self.upstream = upstream
         self.paused = False
-        self._means = means
+        self.means = means
+        self._store = means.store
+        self._gate = upstream.gate
         self._name = settings.target.name
         self._under_way: set[asyncio.Task[None]] = set()
-        self._ended = asyncio.Event()
+        self._aside: deque[Entry] = deque()
+        self._replays_at = 0.0
+        self._their_turn: set[int] = set()
         self._log = structlog.get_logger()
-
-    @property
-    def _pace(self) -> Pace:
-        return self.upstream.pace
 
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then is awaited by `finish`."""
         while True:
-            wait = _PAUSED if self.paused else self._pace.wait(time.monotonic())
-            room = self._pace.room()
-            if wait or not room:
-                await self._until_ended(wait or _IDLE)
-                continue
-            entries = await self._means.store.lease(self._name, min(room, _LEASE))
-            if not entries:
-                await self._means.store.wait(self._name, _IDLE)
-            for entry in entries:
-                self._begin(entry)
+            try:
+                await self._step()
+            except Exception:  # noqa: BLE001  # a target must never fall silent
+                self._log.exception("delivering failed inside the gateway", target=self._name)
+                await asyncio.sleep(_CALM)
 
-    async def finish(self) -> None:
-        """Wait for what is under way."""
+    async def finish(self, seconds: float = 10.0) -> None:
+        """Give back what is set aside and wait for what is under way; what takes longer is broken off."""
+        self._take_back()
         if self._under_way:
-            await asyncio.wait(self._under_way)
+            _, late = await asyncio.wait(self._under_way, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        self._take_back()
 
-    def _begin(self, entry: Entry) -> None:
-        delay = self._pace.start(time.monotonic())
-        task = asyncio.create_task(self._deliver(entry, delay))
-        self._under_way.add(task)
-        task.add_done_callback(self._end)
+    async def _step(self) -> None:
+        """Start as many deliveries as there are slots for, or wait until there is something to deliver."""
+        if self.paused:
+            await asyncio.sleep(_PAUSED)
+            return
+        slots = await self._gate.some(_LEASE)
+        entries: list[Entry] = []
+        try:
+            if not self.paused:
+                entries = await self._next(slots)
+        finally:
+            if len(entries) < slots:
+                self._gate.give_back(slots - len(entries))
+        for entry in entries:
+            task = asyncio.create_task(self._deliver(entry))
+            self._under_way.add(task)
+            task.add_done_callback(self._end)
+        if not entries:
+            await self._store.wait(self._name, _PAUSED if self._aside else _IDLE)
+
+    async def _next(self, count: int) -> list[Entry]:
+        """Up to so many inbounds to deliver now: of those that failed in trouble, one when there is no other."""
+        if not self._gate.pace.in_trouble:
+            self._take_back()
+        entries = await self._lease(count)
+        if not entries and self._aside:
+            entries = [self._aside.popleft()]
+        return [entry for entry in entries if not self._awaits_turn(entry)]
+
+    async def _lease(self, count: int) -> list[Entry]:
+        """Lease up to so many; a lease that is broken off is given back whole."""
+        leasing = asyncio.ensure_future(self._store.lease(self._name, count))
+        try:
+            return await asyncio.shield(leasing)
+        except asyncio.CancelledError:
+            for entry in await leasing:
+                self._store.nak(self._name, entry, time.time())
+            raise
+
+    def _take_back(self) -> None:
+        """Lease again what was set aside."""
+        retry = self.upstream.settings.retry
+        while self._aside:
+            entry = self._aside.popleft()
+            self._store.nak(self._name, entry, time.time() + backoff(tries(entry), retry.base, retry.cap))
+
+    def _awaits_turn(self, entry: Entry) -> bool:
+        """Whether a replayed inbound must wait yet, so that replays keep to their rate."""
+        if not entry.record.replayed or entry.position in self._their_turn:
+            self._their_turn.discard(entry.position)
+            return False
+        now = time.monotonic()
+        self._replays_at = max(self._replays_at, now) + 1.0 / _REPLAYS
+        self._their_turn.add(entry.position)
+        self._store.nak(self._name, entry, time.time() + self._replays_at - now)
+        return True
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        self._ended.set()
         if not task.cancelled() and task.exception() is not None:
-            self._log.error("delivery failed inside the gateway", target=self._name, error=repr(task.exception()))
+            self._log.error("delivery failed inside the gateway", target=self._name, exc_info=task.exception())
 
-    async def _until_ended(self, seconds: float) -> None:
-        """Return when a delivery has ended, at the latest after so many seconds."""
-        self._ended.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        except TimeoutError:
-            pass
-
-    async def _deliver(self, entry: Entry, delay: float) -> None:
-        """One leased inbound, once."""
-        if delay:
-            await asyncio.sleep(delay)
-        translation = self._translated(entry)
-        if translation is None or not translation.requests:
-            self._pace.cancel()
-            self._finish(entry, translation, [])
+    async def _deliver(self, entry: Entry) -> None:
+        """One leased inbound, once, in a slot of its own."""
+        max_age = self.means.max_age if self.means.clocks.agree() else None
+        todo = plan(entry, self.settings, self.means.reader, time.time(), max_age)
+        if not todo.requests:
+            self._gate.give_back()
+            self._finish(entry, todo, [], probing=False)
             return
+        probing, sent = self._gate.pace.in_trouble, list[Sent]()
         started = time.perf_counter()
-        sent = await send_all(translation.requests, self.upstream)
-        self._learn(entry, sent)
-        outcome = self._finish(entry, translation, sent)
-        seconds = time.perf_counter() - started
-        self._means.metrics.delivered(self._name, self.upstream.mapping.NAME, outcome, seconds)
-
-    def _translated(self, entry: Entry) -> Translation | None:
-        """The outbounds of what is not done yet; None for an inbound that ended as a dead letter."""
-        store, now = self._means.store, time.time()
         try:
-            decoded = self._decoded(entry)
-        except GatewayError as error:
-            store.dead(self._name, [unreadable(self._name, entry, error, now)])
-            return None
-        if self._means.clocks.agree() and now - entry.record.received_at / 1e6 > self._means.max_age:
-            left = set(range(len(decoded.interactions))) - entry.done
-            store.dead(self._name, [expired(self._name, entry, sorted(left), now)])
-            return None
-        target = self.settings.target
-        if entry.record.replayed:
-            target = Target(
-                target.name,
-                target.mapping,
-                fill=target.fill,
-                privacy=target.privacy,
-                unsupported=target.unsupported,
-                strict_ids=target.strict_ids,
-            )
-        translation = translate(decoded, target, without=entry.done, only=entry.record.indices)
-        self._means.metrics.translated(self._name, translation)
-        letters = refusals(self._name, entry, translation, now)
+            await self._send(entry, todo.requests, sent)
+        finally:
+            outcome = self._finish(entry, todo, sent, probing=probing)
+            seconds = time.perf_counter() - started
+            self.means.metrics.delivered(self._name, self.upstream.mapping.NAME, outcome, seconds)
+
+    async def _send(self, entry: Entry, requests: Sequence[Outbound], sent: list[Sent]) -> None:
+        """Every outbound, the first in the slot that is there, the others as the pace lets them."""
+        if len(requests) == 1:
+            await self._send_one(entry, requests[0], sent)
+            return
+        first, *others = requests
+        await asyncio.gather(
+            self._send_one(entry, first, sent),
+            *[self._send_another(entry, outbound, sent) for outbound in others],
+        )
+
+    async def _send_another(self, entry: Entry, outbound: Outbound, sent: list[Sent]) -> None:
+        if await self._gate.one():
+            await self._send_one(entry, outbound, sent)
+
+    async def _send_one(self, entry: Entry, outbound: Outbound, sent: list[Sent]) -> None:
+        """One outbound in a slot; what becomes of it is told to the pace and joins `sent`."""
+        began = time.monotonic()
+        try:
+            one = await send(outbound, self.upstream)
+        except BaseException:
+            self._gate.release()
+            raise
+        sent.append(one)
+        self._gate.ended(one.ended(entry.position, began))
+        self.means.metrics.answered(self.upstream.name, one)
+        pause = one.asked_pause()
+        if pause:
+            self._gate.pause(pause)
+
+    def _finish(self, entry: Entry, todo: Plan, sent: list[Sent], *, probing: bool) -> str:
+        """Settle what the attempts brought: acknowledge, or lease again later; gives the outcome in a word."""
+        now, store, retry = time.time(), self._store, self.upstream.settings.retry
+        self._remember(entry, sent, now, probing=probing)
+        settled = settle(self._name, entry, todo.requests, sent, retry, now, blamed=self._is_blamed(entry))
+        entry.done |= settled.done
+        letters = settled.letters if settled.again else (*todo.letters, *settled.letters)
         if letters:
             store.dead(self._name, letters)
-            entry.done.update(index for letter in letters for index in letter.indices)
-        return translation
-
-    def _decoded(self, entry: Entry) -> Decoded:
-        source, inbound = inbound_of(entry.record, self._means.sources)
-        return decode(source, inbound, stamp=True)
-
-    def _learn(self, entry: Entry, sent: list[Sent]) -> None:
-        """Tell the pace how the upstream did: by its worst answer, once for each inbound."""
-        now, pace = time.monotonic(), self._pace
-        worst = max(sent, key=lambda one: _BADNESS[one.outcome])
-        slow_down = any(one.outcome == "ambiguous" or (one.answer and one.answer.status in (429, 503)) for one in sent)
-        pace.end(worst.outcome, now, entry.position, slow_down=slow_down)
-        for one in sent:
-            self._means.metrics.answered(self.upstream.name, one)
-            asked = retry_after(one.answer.headers.get("retry-after"), time.time()) if one.answer else None
-            if asked and one.outcome == "again":
-                pace.pause(asked, now)
-        if worst.outcome == "doubt" and entry.doubted_at is None:
-            entry.doubted_at = now
-
-    def _finish(self, entry: Entry, translation: Translation | None, sent: list[Sent]) -> str:
-        """Settle what the attempts brought: acknowledge, or lease again later; gives the outcome in a word."""
-        now, store, retry = time.time(), self._means.store, self.upstream.settings.retry
-        counts = not self._pace.is_open
-        for one in sent:
-            if not one.accepted:
-                entry.attempts = [*entry.attempts, attempt_of(one, now)] if counts else entry.attempts
-        answered = entry.doubted_at is not None and (self._pace.answered_at or 0.0) > entry.doubted_at
-        settled = settle(self._name, entry, sent, retry, now, answered=answered, counts=counts)
-        entry.done |= settled.done
-        if settled.letters:
-            store.dead(self._name, settled.letters)
-        if settled.again:
-            store.nak(self._name, entry, now + backoff(max(1, len(entry.attempts)), retry.base, retry.cap))
-            outcome = "retried"
-        else:
+        if not settled.again:
             store.ack(self._name, entry)
-            outcome = "dead" if settled.letters else "delivered"
-        if translation is not None:
-            self._tell(entry, translation, sent, outcome)
-        return outcome
+            outcome = "dead" if letters else "delivered"
+            self._tell(entry, todo, sent, outcome)
+            return outcome
+        if self._gate.pace.in_trouble:
+            self._aside.append(entry)
+        else:
+            store.nak(self._name, entry, now + backoff(tries(entry), retry.base, retry.cap))
+        return "retried"
 
-    def _tell(self, entry: Entry, translation: Translation, sent: list[Sent], outcome: str) -> None:
-        if not self._means.logs(400 if outcome == "dead" else 200):
+    def _remember(self, entry: Entry, sent: list[Sent], now: float, *, probing: bool) -> None:
+        """Note the attempts; a round counts once, and not while the upstream was in trouble or doubts the account."""
+        traced = self._store.traces(entry.record)
+        made: list[Attempt] = []
+        for one in sent:
+            counted = not (one.accepted or probing or one.outcome == "doubt" or any(past.counted for past in made))
+            if traced or not one.accepted:
+                made.append(attempt_of(one, now, self.upstream.masked, counted=counted))
+            if one.outcome == "doubt" and entry.doubted_at is None:
+                entry.doubted_at = now
+        if made:
+            entry.attempts = remembered(entry.attempts, made)
+
+    def _is_blamed(self, entry: Entry) -> bool:
+        """Whether the vendor took other inbounds since it first doubted this one."""
+        if entry.doubted_at is None or self._gate.pace.is_held:
+            return False
+        return self._gate.accepted_at > entry.doubted_at
+
+    def _tell(self, entry: Entry, todo: Plan, sent: list[Sent], outcome: str) -> None:
+        """The one line of a finished delivery, and what it cost."""
+        if todo.translation is not None:
+            self.means.metrics.translated(self._name, todo.translation, entry.record)
+        if not self.means.logs(400 if outcome == "dead" else 200):
             return
+        translation = todo.translation
         self._log.info(
             "delivery",
             request_id=entry.record.request_id,
             target=self._name,
-            outcome=outcome,
+            outcome=outcome if todo.requests or todo.letters else "nothing",
             answers=[one.status if one.answer else one.outcome for one in sent],
-            losses=sorted(translation.losses),
-            refused=refused_names(translation.refused),
+            losses=sorted(translation.losses) if translation else [],
+            refused=refused_names(translation.refused) if translation else [],
         )
-
-
-_BADNESS: Final = {"accepted": 0, "refused": 1, "doubt": 2, "again": 3, "no_token": 4, "not_sent": 5, "ambiguous": 6}

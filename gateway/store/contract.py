@@ -39,12 +39,16 @@ class Record(Struct, frozen=True, array_like=True):
 
 
 class Attempt(Struct, frozen=True, array_like=True):
-    """One attempt at a delivery: when, how it ended, and the vendor's answer, its body cut and its secrets masked."""
+    """One attempt at a delivery: when, how it ended, and the vendor's answer, its body cut and its secrets masked.
+
+    One that does not count (`counted`) towards `retry.attempts` was made while the upstream was down or in doubt.
+    """
 
     at: float
     outcome: str
     status: int | None = None
     answer: str = ""
+    counted: bool = True
 
 
 class Entry(Struct):

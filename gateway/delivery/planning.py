@@ -1,0 +1,106 @@
+"""What is to be sent for a leased inbound: read and translated at delivery, so that mended settings apply to it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.contract import Outbound, VendorMapping
+from gateway.delivery.keeping import inbound_of
+from gateway.delivery.settle import buried, refusals, unreadable
+from gateway.errors import GatewayError
+from gateway.model import Interaction
+from gateway.routing import RouteTarget
+from gateway.shaping import When
+from gateway.store.contract import DeadLetter, Entry
+from gateway.translate import Decoded, Target, Translation, decode, translate
+
+_KEPT: Final = 1024
+"""Inbounds whose reading is kept for the other targets of their route."""
+_LARGEST: Final = 4096
+"""Bytes of a body beyond which its reading is not kept."""
+_HOUR: Final = 3_600_000_000
+_EVERYONE: Final = When()
+
+
+class Plan(Struct, frozen=True):
+    """The outbounds to send, and what ends as a dead letter without being sent."""
+
+    requests: tuple[Outbound, ...] = ()
+    letters: tuple[DeadLetter, ...] = ()
+    translation: Translation | None = None
+
+
+class Reader:
+    """Reads what is leased, once for all targets of a route as far as they are abreast."""
+
+    def __init__(self, sources: Mapping[str, VendorMapping]) -> None:
+        self._sources = sources
+        self._read: dict[int, Decoded] = {}
+
+    def read(self, entry: Entry) -> Decoded:
+        """What an inbound says, each interaction with a time; raises what its mapping raises."""
+        decoded = self._read.get(entry.position)
+        if decoded is None:
+            source, inbound = inbound_of(entry.record, self._sources)
+            decoded = decode(source, inbound, stamp=True)
+            if len(entry.record.body) <= _LARGEST:
+                self._read[entry.position] = decoded
+                if len(self._read) > _KEPT:
+                    del self._read[next(iter(self._read))]
+        return decoded
+
+
+def plan(entry: Entry, aim: RouteTarget, reader: Reader, now: float, max_age: float | None) -> Plan:
+    """What to do with an inbound; whatever a mapping does, it ends in a plan. No `max_age`: nothing expires now."""
+    record, target = entry.record, aim.target
+    try:
+        decoded = reader.read(entry)
+        age = now - record.received_at / 1e6
+        if max_age is not None and age > max_age and not record.replayed:
+            return Plan((), (buried(target.name, entry, "max_age", _left(entry, decoded), now),))
+        if record.replayed:
+            target = replace(target, when=_EVERYONE, share=None)
+        translation = translate(decoded, target, without=entry.done, only=record.indices)
+        is_late = aim.late is not None and age > aim.late
+        timeless = _timeless(decoded, target, translation) if is_late else []
+        if timeless and aim.late_action == "dead" and max_age is not None and not record.replayed:
+            letter = replace(buried(target.name, entry, "late", timeless, now), fields=("occurred_at",))
+            translation = translate(decoded, target, without=entry.done | set(timeless), only=record.indices)
+            letters = (letter, *refusals(target.name, entry, translation, now))
+            return Plan(translation.requests, letters, translation)
+    except Exception as error:  # noqa: BLE001  # a mapping's mistake costs one inbound, never the queue
+        if not isinstance(error, GatewayError):
+            structlog.get_logger().exception("mapping failed", target=target.name, request_id=record.request_id)
+        return Plan((), (unreadable(target.name, entry, error, now),))
+    if timeless:
+        translation = replace(translation, losses=translation.losses | {"occurred_at"})
+    letters = tuple(refusals(target.name, entry, translation, now))
+    return Plan(translation.requests, letters, translation)
+
+
+def _left(entry: Entry, decoded: Decoded) -> list[int]:
+    """The interactions that the target does not have yet."""
+    meant = range(len(decoded.interactions)) if entry.record.indices is None else entry.record.indices
+    return [index for index in meant if index not in entry.done]
+
+
+def _timeless(decoded: Decoded, target: Target, translation: Translation) -> list[int]:
+    """The interactions of which the target is told nothing that depends on when they occurred."""
+    sent = sorted({index for request in translation.requests for index in request.indices})
+    shifted = replace(decoded, interactions=tuple(_earlier(one) for one in decoded.interactions))
+    return [
+        index
+        for index in sent
+        if _bodies(translate(decoded, target, only=(index,))) == _bodies(translate(shifted, target, only=(index,)))
+    ]
+
+
+def _earlier(one: Interaction) -> Interaction:
+    return replace(one, occurred_at=(one.occurred_at or one.received_at) - _HOUR)
+
+
+def _bodies(translation: Translation) -> list[tuple[str, bytes | None]]:
+    return [(request.url, request.body) for request in translation.requests]

@@ -1,0 +1,63 @@
+"""One outbound sent once, and what became of it."""
+
+import time
+from collections.abc import Hashable
+from typing import cast
+
+import structlog
+from msgspec import Struct
+
+from gateway.contract import Answer, Outbound, Receipt
+from gateway.delivery.pace import Ended, Outcome
+from gateway.delivery.retry import retry_after
+from gateway.delivery.upstream import Upstream
+from gateway.errors import Ambiguous, DeliveryFailed, TimedOut
+
+
+class Sent(Struct, frozen=True):
+    """What became of one outbound: an answer with its verdict, or the failure that stood in for them."""
+
+    outbound: Outbound
+    answer: Answer | None
+    receipt: Receipt | None
+    failure: DeliveryFailed | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the vendor has it."""
+        return self.receipt is not None and self.receipt.verdict == "accepted"
+
+    @property
+    def outcome(self) -> Outcome:
+        """One word for logs and metrics: the vendor's verdict, or how the attempt ended without one."""
+        if self.failure is not None:
+            return cast("Outcome", self.failure.code)
+        return "refused" if self.receipt is None else self.receipt.verdict
+
+    @property
+    def status(self) -> int:
+        """The vendor's status, or the one that stands for its silence."""
+        return self.answer.status if self.answer else self.failure.status if self.failure else 502
+
+    def ended(self, inbound: Hashable, began: float) -> Ended:
+        """What a pace learns of it."""
+        status = self.answer.status if self.answer else None
+        return Ended(self.outcome, inbound, began, status, isinstance(self.failure, TimedOut))
+
+    def asked_pause(self) -> float | None:
+        """The seconds for which the vendor asked to be left alone."""
+        if self.outcome != "again" or self.answer is None:
+            return None
+        return retry_after(self.answer.headers.get("retry-after"), time.time())
+
+
+async def send(outbound: Outbound, upstream: Upstream) -> Sent:
+    """One outbound sent once; whatever fails on the way is its outcome."""
+    try:
+        answer, receipt = await upstream.send(outbound)
+    except DeliveryFailed as failure:
+        return Sent(outbound, None, None, failure)
+    except Exception:  # noqa: BLE001  # a mapping's mistake must cost neither the lease nor the caller's answer
+        structlog.get_logger().exception("sending failed inside the gateway", upstream=upstream.name)
+        return Sent(outbound, None, None, Ambiguous("the gateway failed"))
+    return Sent(outbound, answer, receipt)
