@@ -71,6 +71,15 @@ class Inbound(Struct, frozen=True):
     client_ip: str | None = None
 
 
+KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
+"""The caller's headers that a mapping may read or pass on; all others end at the gateway."""
+
+
+def kept(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a mapping may read; one that is no printable text, such as bytes that are no UTF-8, is none."""
+    return {name: value for name in KEPT_HEADERS if (value := headers.get(name)) and value.isprintable()}
+
+
 class Outbound(Struct, frozen=True):
     """One HTTP request to be sent; `indices` are those of the interactions in it. A body of None sends none."""
 
