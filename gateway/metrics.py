@@ -3,7 +3,7 @@
 A `properties.*` name counts as `properties`, an unmatched route as `-`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -43,25 +43,24 @@ class Metrics:
     def __init__(self) -> None:
         self._families: list[Counter | Histogram] = []
         self._absorbed: dict[str, list[Sample]] = {}
-        self._registry = CollectorRegistry()
-        self._registry.register(_Sum(self._families, self._absorbed))
         count = self._counter
         self._inbound = count("gateway_inbound", "Inbounds", "route", "vendor", "status")
         self._interactions = count("gateway_interactions", "Interactions accepted", "route", "action")
         self._deliveries = count("gateway_deliveries", "Deliveries ended", "target", "vendor", "outcome")
         self._responses = count("gateway_upstream_responses", "Upstreams' answers", "upstream", "status")
         self._losses = count("gateway_losses", "Named losses", "target", "field")
-        self._refused = count("gateway_refused", "Interactions a target cannot carry", "target", "reason")
+        self._refused = count(
+            "gateway_refused",
+            "Interactions that a target did not get, by reason: cannot carry, filtered out, dropped as configured",
+            "target",
+            "reason",
+        )
         self._copied = count("gateway_copied_ids", "Ids copied that another vendor minted", "target", "field")
         self._reloads = count("gateway_config_reloads", "Reloads of the configuration", "outcome")
         self._inbound_seconds = self._histogram("gateway_inbound_seconds", "Seconds from request to answer")
         self._delivery_seconds = self._histogram("gateway_delivery_seconds", "Seconds of a delivery", "target")
         self._children: dict[tuple[Any, ...], Any] = {}
         self.refusals = Refusals()
-
-    def watch(self, readings: Callable[[], Iterable[Reading]]) -> None:
-        """Read these gauges at each scrape."""
-        self._registry.register(_Gauges(readings))
 
     def inbound(self, route: str, vendor: str, status: int, seconds: float) -> None:
         """An inbound was answered."""
@@ -119,9 +118,12 @@ class Metrics:
         """Take up what another process counted; its last word stays in the sum when it is gone."""
         self._absorbed[source] = samples
 
-    def text(self) -> bytes:
-        """Everything in Prometheus' text format."""
-        return generate_latest(self._registry)
+    def text(self, readings: Iterable[Reading]) -> bytes:
+        """Everything counted, and what is read at this moment, in Prometheus' text format."""
+        registry = CollectorRegistry()
+        registry.register(_Sum(self._families, self._absorbed))
+        registry.register(_Gauges(readings))
+        return generate_latest(registry)
 
     def _counter(self, name: str, told: str, *labels: str) -> Counter:
         family = Counter(name, told, labels, registry=None)
@@ -185,7 +187,7 @@ def _sample_names(metric: Metric) -> tuple[str, ...]:
 class _Gauges:
     """A collector of readings."""
 
-    def __init__(self, readings: Callable[[], Iterable[Reading]]) -> None:
+    def __init__(self, readings: Iterable[Reading]) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -194,7 +196,7 @@ class _Gauges:
             name: GaugeMetricFamily(name, told, labels=[label] if label else None)
             for name, (label, told) in GAUGES.items()
         }
-        for name, label, value in self._readings():
+        for name, label, value in self._readings:
             families[name].add_metric([label] if label else [], value)
         yield from families.values()
 

@@ -1,17 +1,18 @@
 """A running gateway, put together from its halves: accepting (here or in `workers` processes), delivering, admin."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.accepting import Accepting
-from gateway.admin import AdminServer
+from gateway.admin.server import AdminServer
 from gateway.config import Config
 from gateway.contract import VendorMapping
 from gateway.delivering import Delivering
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Worker
+from gateway.errors import CannotListen
 from gateway.fleet import Fleet
-from gateway.metrics import Metrics, Reading
+from gateway.metrics import Metrics
 from gateway.store.embedded import EmbeddedStore
 
 Mappings = Mapping[str, type[VendorMapping]]
@@ -34,8 +35,8 @@ class Service:
             if path is None or config.server.workers == 1
             else Fleet(config, path, self.store, self.metrics)
         )
-        self._admin = AdminServer(config.admin.host, config.admin.port, self.unready)
-        self.metrics.watch(self._readings)
+        self._admin = AdminServer(self, config.admin)
+        self.public_port: int | None = None
 
     @property
     def store(self) -> EmbeddedStore:
@@ -58,8 +59,14 @@ class Service:
         Raises StoreUnusable or CannotListen.
         """
         await self.delivering.start(self.config)
-        admin_port = await self._admin.start()
-        return await self._accepting.start(), admin_port
+        try:
+            admin_port = await self._admin.start()
+            self.public_port = await self._accepting.start()
+        except CannotListen:
+            await self.delivering.stop()
+            await self._admin.stop()
+            raise
+        return self.public_port, admin_port
 
     async def apply(self, config: Config) -> None:
         """Put another configuration in force, whole: who began under the old one ends under it."""
@@ -79,9 +86,15 @@ class Service:
         """Why no work should be sent here; None when it may."""
         return "draining" if self._draining else self.store.unready()
 
-    def _readings(self) -> Iterator[Reading]:
-        """The gauges of this moment, as far as they are known without asking the disk."""
-        for name, upstream in self.upstreams.items():
-            yield "gateway_breaker_open", name, float(upstream.pace.is_open)
-            yield "gateway_upstream_held", name, float(upstream.pace.is_held)
-        yield "gateway_store_bytes", "", float(self.store.size())
+    @property
+    def capacity(self) -> int | None:
+        """Bytes that the store may use."""
+        return self.delivering.log.max_size
+
+    def pause(self, target: str, *, paused: bool) -> None:
+        """Hold or release a target; it stays so over reloads."""
+        self.delivering.pause(target, paused=paused)
+
+    async def back_up(self, path: Path) -> None:
+        """Write a consistent copy of the store to a new file."""
+        await self.delivering.log.backup(path)

@@ -5,6 +5,7 @@ A command's module, and what it needs, is imported when the command runs, so tha
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import click
@@ -13,7 +14,10 @@ from gateway.contract import VendorMapping
 
 Mappings = Mapping[str, type[VendorMapping]]
 
-_COMMANDS: Final = ("accept", "check", "demo", "matrix", "sandbox", "schema", "serve", "translate")
+_COMMANDS: Final = (
+    *("accept", "check", "deadletters", "deliveries", "demo", "matrix", "sandbox", "schema", "send", "serve", "store"),
+    *("target", "translate"),
+)
 
 
 class _Lazy(click.Group):
@@ -31,7 +35,25 @@ class _Lazy(click.Group):
         return command if isinstance(command, click.Command) else None
 
 
+def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's signature
+    """Print the installed distribution's version; a bare checkout has none."""
+    if wanted and not ctx.resilient_parsing:
+        try:
+            found = version("interaction-gateway")
+        except PackageNotFoundError:
+            found = "unknown: a checkout that is not installed"
+        click.echo(f"gateway {found}")
+        ctx.exit()
+
+
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="interaction-gateway")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
 def gateway() -> None:
     """Accept any of five personalization wire formats; send each click on to one vendor or many."""

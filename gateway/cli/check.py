@@ -1,5 +1,6 @@
 """`gateway check`: every fault of a configuration, or what its routes do to what passes through them."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
+from gateway.config import Config
 from gateway.contract import VendorMapping
 from gateway.fidelity import measure
 from gateway.routing import Route, RouteTarget
@@ -14,15 +16,36 @@ from gateway.routing import Route, RouteTarget
 
 @click.command("check")
 @click.option("-c", "--config", "path", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
+@click.option(
+    "--live", is_flag=True, help="Also ask each upstream, without telling it anything, whether it lets us in."
+)
 @click.pass_obj
-def command(mappings: Mappings, path: Path) -> None:
-    """Check a configuration: all its faults and exit status 1, or what each route keeps, fills, loses and refuses."""
+def command(mappings: Mappings, path: Path, live: bool) -> None:  # noqa: FBT001  # click passes flags as they are
+    """Check a configuration: all its faults and exit status 1, or what each route keeps, fills, loses and refuses.
+
+    With --live each upstream is sent its credentials and a body that no vendor can read, so that nothing is created.
+    """
     config = read(path, mappings)
     click.echo(f"{path}: valid; {len(config.routes)} routes, {len(config.upstreams)} upstreams")
     for warning in config.warnings:
         click.echo(f"warning: {warning}")
     for route in config.routes:
         click.echo("\n" + "\n".join(_route(route, mappings)))
+    if live and not asyncio.run(_all_alive(config)):
+        click.get_current_context().exit(1)
+
+
+async def _all_alive(config: Config) -> bool:
+    """Ask every upstream, all at once; tell what each answer proves."""
+    from gateway.delivery.probe import probe
+
+    upstreams = list(config.upstreams.values())
+    found = await asyncio.gather(*[probe(one) for one in upstreams])
+    for upstream, findings in zip(upstreams, found, strict=True):
+        click.echo(f"\n{upstream.name}: {upstream.mapping.NAME} at {upstream.mapping.base_url}")
+        for one in findings:
+            click.echo(f"  {'ok' if one.ok else 'FAULT'}  {one.endpoint}: {one.text}")
+    return all(one.ok for findings in found for one in findings)
 
 
 def _route(route: Route, mappings: Mapping[str, type[VendorMapping]]) -> Iterator[str]:

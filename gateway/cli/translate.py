@@ -10,19 +10,24 @@ import click
 from msgspec import json
 from msgspec.structs import replace
 
+from gateway import dryrun
 from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
 from gateway.config.faults import nearest
-from gateway.contract import Endpoint, Inbound, Outbound, VendorMapping, masked
-from gateway.errors import GatewayError, Malformed
-from gateway.relay import kept
+from gateway.contract import Endpoint, Inbound, VendorMapping, kept
+from gateway.errors import GatewayError
 from gateway.times import from_iso
 from gateway.translate import Decoded, Target, Translation, decode, translate
 
 
+def _vendors(ctx: click.Context, _: click.Parameter, begun: str) -> list[str]:
+    """The vendors that a shell may complete to."""
+    return [name for name in ctx.obj or () if name.startswith(begun)]
+
+
 @click.command("translate")
-@click.argument("source")
-@click.argument("target")
+@click.argument("source", shell_complete=_vendors)
+@click.argument("target", shell_complete=_vendors)
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("-c", "--config", "config", type=click.Path(path_type=Path), help=f"Default: {DEFAULT}, if there.")
 @click.option("--path", help="The source's native path; default: the first endpoint that the body fits.")
@@ -58,21 +63,12 @@ def command(  # noqa: PLR0913  # a command line has as many parameters as it has
     if inbound.endpoint.method != "GET":
         inbound = replace(inbound, body=file.read())
     try:
-        decoded = _decode(origin, inbound, guess=path is None, stamp=mode == "store")
+        read = decode if path else dryrun.decode_anywhere
+        decoded = read(origin, inbound, stamp=mode == "store")
     except GatewayError as error:
         _fail(error)
     translation = translate(decoded, aim)
-    account = masked(aim.mapping)
-    requests = [_request(account.sign(outbound, "***")) for outbound in translation.requests]
-    shown = {
-        "requests": requests,
-        "losses": sorted(translation.losses),
-        "copied": sorted(translation.copied),
-        "refused": [
-            {"interaction": one.interaction, "reason": one.reason, "fields": list(one.fields)}
-            for one in translation.refused
-        ],
-    }
+    shown = dryrun.told(translation, aim.mapping)
     click.echo(json.encode(shown).decode() if as_json else _told(decoded, translation, shown))
     if translation.refused:
         click.get_current_context().exit(1)
@@ -94,11 +90,11 @@ def _target(mappings: Mappings, name: str, config: Path | None) -> Target:
 
 
 def _endpoint(source: VendorMapping, path: str) -> Endpoint:
-    for endpoint in source.ENDPOINTS:
-        if path in endpoint.paths:
-            return endpoint
-    known = ", ".join(path for endpoint in source.ENDPOINTS for path in endpoint.paths)
-    raise click.UsageError(f"--path {path} is none of {source.NAME}'s: {known}")
+    endpoint = dryrun.endpoint_at(source, path)
+    if endpoint is None:
+        known = ", ".join(path for endpoint in source.ENDPOINTS for path in endpoint.paths)
+        raise click.UsageError(f"--path {path} is none of {source.NAME}'s: {known}")
+    return endpoint
 
 
 def _headers(lines: Sequence[str]) -> Mapping[str, str]:
@@ -120,29 +116,10 @@ def _micros(received_at: str | None) -> int:
     return micros
 
 
-def _decode(source: VendorMapping, inbound: Inbound, *, guess: bool, stamp: bool) -> Decoded:
-    """What the inbound says; without a path, at the first of the vendor's endpoints that its body fits."""
-    try:
-        return decode(source, inbound, stamp=stamp)
-    except Malformed:
-        others = [endpoint for endpoint in source.ENDPOINTS[1:] if guess and endpoint.method == "POST"]
-        for endpoint in others:
-            try:
-                return decode(source, replace(inbound, endpoint=endpoint), stamp=stamp)
-            except Malformed:
-                continue
-        raise
-
-
 def _fail(error: GatewayError) -> NoReturn:
     for fault in error.faults:
         click.echo(f"error: {fault}", err=True)
     raise SystemExit(1)
-
-
-def _request(outbound: Outbound) -> dict[str, Any]:
-    body = None if outbound.body is None else json.decode(outbound.body)
-    return {"method": outbound.method, "url": outbound.url, "headers": outbound.headers, "body": body}
 
 
 def _told(decoded: Decoded, translation: Translation, shown: Mapping[str, Any]) -> str:

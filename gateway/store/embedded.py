@@ -172,7 +172,7 @@ class EmbeddedStore:
 
     def traces(self, record: Record) -> bool:
         """Whether all attempts are to be told when a target is done with it: they are kept, or watched."""
-        return self._log.keeps or (bool(self._watched) and record.x_request_id in self._watched)
+        return self._log.keeps or (bool(self._watched) and record.request_id in self._watched)
 
     async def trails(self, texts: Sequence[str], limit: int) -> list[Trail]:
         """Inbounds in which one of these texts stands, as far as they are kept, newest first."""
@@ -276,7 +276,7 @@ class EmbeddedStore:
 
     def _note_end(self, target: str, entry: Entry) -> None:
         end = End(entry.position, target, self._clock(), tuple(entry.attempts))
-        watched = self._watched.get(entry.record.x_request_id)
+        watched = self._watched.get(entry.record.request_id)
         if watched is not None:
             watched.append((entry.record, end))
         if self._log.keeps:

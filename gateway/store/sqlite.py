@@ -49,7 +49,7 @@ class SqliteLog:
     def __init__(self, folder: Path, max_size: int | None = None, keep: float = 0.0) -> None:
         self._folder = folder
         self._path = folder / schema.FILE
-        self._max_size = max_size
+        self.max_size = max_size
         self._keep = keep
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._reader = ThreadPoolExecutor(1, "store-reader")
@@ -188,7 +188,7 @@ class SqliteLog:
 
     def _write(self, batch: Batch) -> None:
         """One transaction; when there is no room, first the ballast is given up for all but the appends."""
-        if batch.appended and self._max_size is not None and self._size >= self._max_size:
+        if batch.appended and self.max_size is not None and self._size >= self.max_size:
             self._full = "the store has reached its max_size"
             raise StoreFull(self._full)
         try:
@@ -260,7 +260,7 @@ class SqliteLog:
 
     def _no_room(self) -> str | None:
         """Why there is still no room; None once the ballast could be taken again and the bound is kept."""
-        if self._max_size is not None and self._size >= self._max_size:
+        if self.max_size is not None and self._size >= self.max_size:
             return self._full
         try:
             self._take_ballast()

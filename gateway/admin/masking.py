@@ -1,0 +1,50 @@
+"""Credentials taken out of what others wrote: a vendor's answer may echo the key it was shown."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from msgspec import Struct
+
+from gateway.config import Config
+from gateway.contract import MASK, Secret
+
+_BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+")
+
+
+class Masker:
+    """Every credential of a configuration, known in order to be hidden."""
+
+    def __init__(self, config: Config) -> None:
+        texts = {secret.reveal() for secret in _secrets(config)}
+        alternatives = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+        self._known = re.compile(alternatives or r"(?!)")
+
+    def text(self, text: str) -> str:
+        """A text without credentials."""
+        return _BEARER.sub(rf"\1{MASK}", self._known.sub(MASK, text))
+
+    def tree(self, value: Any) -> Any:
+        """A JSON value without credentials in any of its texts."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self.tree(member) for key, member in value.items()}
+        if isinstance(value, list):
+            return [self.tree(member) for member in value]
+        return value
+
+
+def _secrets(value: object) -> Iterator[Secret]:
+    """Every Secret in a configuration."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from _secrets(member)
+    elif isinstance(value, (tuple, list, frozenset)):
+        for member in value:
+            yield from _secrets(member)

@@ -1,0 +1,139 @@
+"""How commands reach a gateway: by its admin port or, when none is running, by opening its store."""
+
+import asyncio
+import http.client
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote, urlencode
+
+import click
+from msgspec import MsgspecError, json
+
+from gateway.cli import Mappings
+from gateway.cli.configuration import DEFAULT, read
+from gateway.config import Config
+from gateway.errors import GatewayError
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where one listens, seen from here
+_PATIENCE: Final = 300.0
+
+CONFIG: Final = click.option(
+    "-c", "--config", "path", type=click.Path(path_type=Path), default=DEFAULT, show_default=True
+)
+Ask = Callable[..., Any]
+"""`ask(method, path, query, body)` gives the admin API's answer; ends the command where it is a refusal."""
+
+
+@contextmanager
+def operated(mappings: Mappings, path: Path, *, running: bool = False) -> Iterator[Ask]:
+    """A way to ask the gateway of a configuration; `running`: only one that runs will do."""
+    config = read(path, mappings, secrets_required=False)
+    port = _Port(config)
+    if port.answers():
+        yield port.ask
+    elif running:
+        raise click.ClickException(f"no gateway answers on {port.url}; this command needs one that runs")
+    else:
+        with _Stopped(config, mappings, port.url) as stopped:
+            yield stopped.ask
+
+
+def target_path(name: str, verb: str) -> str:
+    """The admin path of something done to a target."""
+    return f"/api/targets/{quote(name, safe='/')}/{verb}"
+
+
+class _Port:
+    """The admin port of a running gateway."""
+
+    def __init__(self, config: Config) -> None:
+        self._host = _EVERYWHERE.get(config.admin.host, config.admin.host)
+        self._port = config.admin.port
+        self._token = config.admin.token
+        self.url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
+
+    def answers(self) -> bool:
+        """Whether a gateway listens there."""
+        try:
+            self._exchange("GET", "/healthz", b"")
+        except OSError:
+            return False
+        return True
+
+    def ask(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The answer of the admin API."""
+        shown = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        sent = b"" if method == "GET" else json.encode(body or {})
+        try:
+            status, answer = self._exchange(method, f"{path}?{urlencode(shown)}" if shown else path, sent)
+        except OSError as error:
+            raise click.ClickException(f"{self.url} does not answer: {error}") from None
+        if status >= 400:
+            raise click.ClickException(str(answer.get("error", f"status {status}")))
+        return answer
+
+    def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_PATIENCE)
+        headers = {} if method == "GET" else {"Content-Type": "application/json"}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        try:
+            connection.request(method, path, body or None, headers)
+            answer = connection.getresponse()
+            found = json.decode(answer.read())
+        except (http.client.HTTPException, MsgspecError):
+            raise click.ClickException(f"what listens on {self.url} is no gateway's admin port") from None
+        finally:
+            connection.close()
+        if not isinstance(found, dict):
+            raise click.ClickException(f"what listens on {self.url} is no gateway's admin port")
+        return answer.status, found
+
+
+class _Stopped:
+    """The store of a gateway that is not running, opened for one command."""
+
+    def __init__(self, config: Config, mappings: Mappings, url: str) -> None:
+        self._config = config
+        self._mappings = mappings
+        self._url = url
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        from gateway.admin.api import Api
+        from gateway.admin.readings import Growth
+        from gateway.halted import Halted
+
+        if not (Path(self._config.store.path)).is_dir():
+            raise click.ClickException(
+                f"no gateway answers on {self._url}, and there is no store in {self._config.store.path}"
+            )
+        self._halted = Halted(self._config, self._mappings)
+        self._run(self._halted.open(), f"no gateway answers on {self._url}, and ")
+        self._api = Api(self._halted, Growth())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._halted.close())
+        self._runner.close()
+
+    def ask(
+        self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The answer of the same API, without a port in between."""
+        shown = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        return self._run(self._api.answer(method, path, shown, None if method == "GET" else dict(body or {})))
+
+    def _run(self, asked: Any, prefix: str = "") -> Any:
+        try:
+            return self._runner.run(asked)
+        except GatewayError as error:
+            raise click.ClickException(f"{prefix}{error}") from None
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
