@@ -17,10 +17,10 @@ _BREAKER: Final = 5
 """Failures in a row that open the breaker."""
 _DOUBTS: Final = 3
 """Doubtful answers in a row, to different inbounds, that hold the upstream."""
-_PROBE: Final = 0.5
-"""Seconds until the first probe; they double from one to the next."""
 _BREAKER_CAP: Final = 10.0
+"""Seconds between two probes at most, while the breaker is open."""
 _HOLD_CAP: Final = 60.0
+"""Likewise while the upstream is held: a vendor counts wrong keys."""
 _SLACK: Final = 0.01
 """Seconds by which a sender that woke late may catch up with the rate."""
 
@@ -36,13 +36,19 @@ class Ended(Struct, frozen=True):
 
 
 class Pace:
-    """One upstream's pace. `ceiling` bounds its concurrency, `rate` is per second (None: unbounded)."""
+    """One upstream's pace. `ceiling` bounds its concurrency, `rate` is per second (None: unbounded).
 
-    def __init__(self, ceiling: int, rate: float | None = None, pause_cap: float = 900.0) -> None:
+    The first probe comes after `base` seconds, each later one after twice as long, up to `cap`.
+    """
+
+    def __init__(
+        self, ceiling: int, rate: float | None = None, pause_cap: float = 900.0, base: float = 0.5, cap: float = 300.0
+    ) -> None:
         self._ceiling = float(ceiling)
         self._limit = min(_START, self._ceiling)
         self._interval = 0.0 if rate is None else 1.0 / rate
         self._pause_cap = pause_cap
+        self._base, self._cap = base, cap
         self._in_flight = 0
         self._next = float("-inf")
         self._resume_at = float("-inf")
@@ -166,5 +172,5 @@ class Pace:
             return
         else:
             self._probes += 1
-        cap = _HOLD_CAP if self.is_held else _BREAKER_CAP
-        self._probe_at = now + min(cap, _PROBE * 2.0 ** min(self._probes, 16))
+        cap = min(self._cap, _HOLD_CAP if self.is_held else _BREAKER_CAP)
+        self._probe_at = now + min(cap, self._base * 2.0 ** min(self._probes, 60))

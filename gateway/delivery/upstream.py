@@ -43,7 +43,8 @@ class Upstream:
         self.name = settings.name
         self.mapping = settings.mapping
         self.settings = settings
-        self.pace = Pace(settings.concurrency, settings.rate_limit, settings.retry.retry_after_cap)
+        retry = settings.retry
+        self.pace = Pace(settings.concurrency, settings.rate_limit, retry.retry_after_cap, retry.base, retry.cap)
         self.gate = Gate(self.pace)
         self._session: aiohttp.ClientSession | None = None
         self._under_way = 0
