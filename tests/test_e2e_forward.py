@@ -3,9 +3,12 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 from gateway_calls import CALLS, FIRST, KEYS, SUCCESS, VENDORS, accounts, body_of, crossed, fan_out, running
 
 from gateway.sandbox.faults import Rule
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ENGAGEMENTS_BY_TOKEN = {"gravity_field_sdk", "vaix"}
 TOLD = {
@@ -16,9 +19,29 @@ TOLD = {
 """Who can be told of a person that only the source's vendor knows; of anybody else all can."""
 
 
-@pytest.fixture
-async def gateway(tmp_path):
-    async with running(tmp_path, lambda url: accounts(url, 'timeout = "60s"') + fan_out() + crossed()) as gateway:
+def body(url):
+    return accounts(url, 'timeout = "60s"') + fan_out() + crossed()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running_gateway(tmp_path_factory):
+    async with running(tmp_path_factory.mktemp("gateway"), body) as gateway:
+        yield gateway
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def gateway(running_gateway):
+    """The one gateway of this file, with nothing on its way and nothing remembered."""
+    running_gateway.lines.clear()
+    running_gateway.sandbox.received.clear()
+    yield running_gateway
+    await running_gateway.settled()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def troubled(tmp_path):
+    """A gateway of a test's own, for vendors in trouble."""
+    async with running(tmp_path, body) as gateway:
         yield gateway
 
 
@@ -30,7 +53,8 @@ async def test_every_native_path_reaches_its_vendor_and_the_others(gateway, vend
     assert (answer.status, answer.body) == SUCCESS[vendor]
     (line,) = gateway.inbounds()
     assert line["targets"][f"{vendor}/{vendor}"] == "accepted"
-    received = await gateway.received(len(told))
+    await gateway.settled()
+    received = gateway.sandbox.received.entries()
     assert {one.vendor for one in received} == told
     assert all(one.faults == () and one.status in (200, 204) for one in received)
 
@@ -74,24 +98,25 @@ async def test_warnings_of_dynamic_yield_reach_its_caller(gateway):
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-async def test_a_refusal_of_the_own_vendor_passes_as_it_came(gateway, vendor):
+async def test_a_refusal_of_the_own_vendor_passes_as_it_came(troubled, vendor):
     """Same vendor: status, content type and body are the vendor's, and the others are told all the same."""
-    gateway.sandbox.faults.set(Rule(vendor, "422", count=1))
-    answer = await gateway.call(vendor, "POST", FIRST[vendor])
+    troubled.sandbox.faults.set(Rule(vendor, "422", count=1))
+    answer = await troubled.call(vendor, "POST", FIRST[vendor])
     assert answer.status == 422
     assert b"failure on demand" in answer.text
-    received = await gateway.received(5)
+    await troubled.settled()
+    received = troubled.sandbox.received.entries()
     assert {one.vendor for one in received} == set(VENDORS)
 
 
 @pytest.mark.parametrize("fault", ["slow:3000", "hang", "500", "reset"])
-async def test_no_other_target_delays_or_changes_the_answer(gateway, fault):
+async def test_no_other_target_delays_or_changes_the_answer(troubled, fault):
     """While four targets are slow, stuck or broken, the fifth's answer is the caller's, and nothing waits for them."""
     for vendor in VENDORS[1:]:
-        gateway.sandbox.faults.set(Rule(vendor, fault))
+        troubled.sandbox.faults.set(Rule(vendor, fault))
     async with asyncio.timeout(2.5):
         answers = await asyncio.gather(
-            *[gateway.call("gravity_field", "POST", "/ssapi/engagement") for _ in range(20)],
+            *[troubled.call("gravity_field", "POST", "/ssapi/engagement") for _ in range(20)],
         )
     assert {answer.status for answer in answers} == {204}
 
@@ -118,10 +143,10 @@ async def test_the_callers_browser_headers_reach_the_vendors_that_read_them(gate
 async def test_losses_are_counted_where_the_route_explains(tmp_path):
     """X-Gateway-Losses counts named losses over all targets, and stands only where `explain` asks for it."""
 
-    def body(url):
+    def explaining(url):
         return accounts(url) + fan_out().replace('accepts = "vaix"', 'accepts = "vaix"\nexplain = true')
 
-    async with running(tmp_path, body) as gateway:
+    async with running(tmp_path, explaining) as gateway:
         explained = await gateway.call("vaix", "POST", "/api/tracker/events")
         plain = await gateway.call("auxia", "POST", "/v1/LogEvents")
         assert int(explained.headers["X-Gateway-Losses"]) > 0
