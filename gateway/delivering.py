@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from gateway.clocks import Clocks
 from gateway.config import Config
@@ -13,22 +11,18 @@ from gateway.contract import VendorMapping
 from gateway.delivery.planning import Reader
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Means, Worker
-from gateway.errors import StoreUnusable
 from gateway.log import sampler
 from gateway.metrics import Metrics
 from gateway.store.contract import Lane
-from gateway.store.embedded import EmbeddedStore
+from gateway.store.embedded import DeadBounds, EmbeddedStore
 from gateway.store.sqlite import SqliteLog
-
-_OF_FREE: Final = 0.8
-"""The part of the disk's free space that the store may use where no `max_size` is set."""
 
 
 class Delivering:
     """The one process that owns the store and every upstream's pace."""
 
     def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]], metrics: Metrics) -> None:
-        self.log = _log_of(config)
+        self.log = SqliteLog(Path(config.store.path), config.store.max_size, config.store.keep)
         self.store = EmbeddedStore(self.log)
         self.workers: dict[str, Worker] = {}
         self.upstreams: dict[str, Upstream] = {}
@@ -46,6 +40,7 @@ class Delivering:
     async def apply(self, config: Config) -> None:
         """Deliver by another configuration: targets and upstreams that did not change go on undisturbed."""
         self.store.serve(_lanes(config))
+        self.store.bounds = DeadBounds(config.deadletters.max_age, config.deadletters.max_size)
         for name, settings in config.upstreams.items():
             if name not in self.upstreams or self.upstreams[name].settings != settings:
                 self.upstreams[name] = Upstream(settings)
@@ -113,15 +108,8 @@ class Delivering:
 
 
 def _lanes(config: Config) -> list[Lane]:
-    return [Lane(one.target.name, route.name, one.from_ == "start") for route in config.routes for one in route.targets]
-
-
-def _log_of(config: Config) -> SqliteLog:
-    """The log that the configuration asks for; raises StoreUnusable."""
-    folder = Path(config.store.path)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        max_size = config.store.max_size or int(shutil.disk_usage(folder).free * _OF_FREE)
-    except OSError as error:
-        raise StoreUnusable(f"the store's folder {folder} cannot be had: {error.strerror}") from None
-    return SqliteLog(folder, max_size, config.store.keep)
+    return [
+        Lane(one.target.name, route.name, one.from_ == "start", one.max_backlog, one.overflow == "shed")
+        for route in config.routes
+        for one in route.targets
+    ]

@@ -28,7 +28,7 @@ class Halted:
 
     async def open(self) -> None:
         """Take up the store, adding no target to it; raises StoreUnusable when a gateway holds it."""
-        await self.store.open([])
+        await self.store.open(None)
         known = self.store.targets()
         lanes = [Lane(one.target.name, route.name) for route in self.config.routes for one in route.targets]
         self.store.serve([lane for lane in lanes if lane.target in known])

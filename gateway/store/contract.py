@@ -14,8 +14,8 @@ from msgspec import Struct, field
 class Record(Struct, frozen=True, array_like=True):
     """An inbound as it is kept, without any credential.
 
-    `to` names the targets it is for (None: all of its route); `indices` the interactions that are meant (None: all);
-    a `replayed` one asks neither `when` nor `share` again.
+    `to` names the targets it is for (None: all of its route); `indices` the interactions that are meant (None: all),
+    less `done`, which its target has already; a `replayed` one asks neither `when` nor `share` again.
     """
 
     received_at: int
@@ -31,11 +31,7 @@ class Record(Struct, frozen=True, array_like=True):
     to: tuple[str, ...] | None = None
     indices: tuple[int, ...] | None = None
     replayed: bool = False
-
-    @property
-    def x_request_id(self) -> str:
-        """The id that the caller was told and that the log's lines bear; `request_id` adds the time of receipt."""
-        return self.request_id.rpartition(".")[0] or self.request_id
+    done: tuple[int, ...] = ()
 
 
 class Attempt(Struct, frozen=True, array_like=True):
@@ -68,7 +64,8 @@ class Entry(Struct):
 class DeadLetter(Struct, frozen=True, array_like=True):
     """What will not be tried again by itself: which interactions of which inbound, for which target, and why.
 
-    `fields` are the canonical names that a refusal concerns; `id` is given by the store.
+    `fields` are the canonical names that a refusal concerns; no `indices` are all of the inbound's less `done`; `id` is
+    given by the store.
     """
 
     target: str
@@ -79,6 +76,7 @@ class DeadLetter(Struct, frozen=True, array_like=True):
     attempts: tuple[Attempt, ...]
     record: Record
     id: int = 0
+    done: tuple[int, ...] = ()
 
 
 class Filter(Struct, frozen=True):
@@ -139,18 +137,23 @@ class Backlog(Struct, frozen=True):
 
 
 class Lane(Struct, frozen=True):
-    """A target as the store knows it; a new one starts with what comes next, or `from_start` with what is kept."""
+    """A target as the store knows it; a new one starts with what comes next, or `from_start` with what is kept.
+
+    With more than `max_backlog` inbounds unfinished its route refuses inbounds, or it `sheds` the oldest of them.
+    """
 
     target: str
     route: str
     from_start: bool = False
+    max_backlog: int | None = None
+    sheds: bool = False
 
 
 class Store(Protocol):
     """What keeps inbounds. Every method is called from the event loop."""
 
-    async def open(self, lanes: Sequence[Lane]) -> None:
-        """Take up what is kept; raises StoreUnusable when another process holds it or it cannot be read."""
+    async def open(self, lanes: Sequence[Lane] | None) -> None:
+        """Take up what is kept, and serve these targets (None: all as they were); raises StoreUnusable."""
         ...
 
     async def close(self) -> None:
@@ -158,11 +161,11 @@ class Store(Protocol):
         ...
 
     def serve(self, lanes: Sequence[Lane]) -> None:
-        """Serve these targets from now on; those that are gone keep their backlog, orphaned."""
+        """Serve these targets from now on; those that are gone keep their backlog, orphaned, and hear no more."""
         ...
 
     async def append(self, record: Record) -> int:
-        """Keep an inbound for good and give its position; raises StoreFull when there is no room."""
+        """Keep an inbound for good and give its position; raises StoreFull, then it is not kept."""
         ...
 
     async def lease(self, target: str, count: int) -> list[Entry]:
@@ -214,7 +217,10 @@ class Store(Protocol):
         ...
 
     async def replay(self, chosen: Filter) -> int:
-        """Send dead letters again, to their own target; gives their number. Either moved for good or untouched."""
+        """Send dead letters again, to their own target; gives their number. Each is moved for good or untouched.
+
+        Those of an orphaned target stay.
+        """
         ...
 
     async def discard(self, chosen: Filter) -> int:
@@ -222,7 +228,10 @@ class Store(Protocol):
         ...
 
     async def skip(self, target: str) -> int:
-        """Move a target past its backlog, into dead letters; gives the number of inbounds."""
+        """Move a target past its backlog of this moment, into dead letters; gives the number of inbounds.
+
+        What is being delivered at the moment is left to its delivery.
+        """
         ...
 
     def unready(self) -> str | None:

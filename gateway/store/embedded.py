@@ -1,383 +1,374 @@
-"""The store inside the gateway's own process: bookkeeping in memory, and a log that commits batches.
-
-At most one commit is under way. What arrives meanwhile waits in the next batch and shares its fsync; an append's answer
-is released when its batch is safe. Acknowledgements join whatever commits next.
-"""
+"""The store inside the gateway's own process: bookkeeping in memory, and a log that commits batches."""
 
 import asyncio
+import contextlib
 import time
-from bisect import bisect_left
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Final
 
+import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.clocks import Clocks
 from gateway.errors import StoreFull
-from gateway.store.contract import Backlog, DeadLetter, End, Entry, Filter, Lane, Record, Standing, Trail
-from gateway.store.log import Batch, Log
-from gateway.store.window import Window
+from gateway.store.commits import Commits
+from gateway.store.consumer import Consumer, Shared
+from gateway.store.contract import Backlog, DeadLetter, Entry, Filter, Lane, Record, Trail
+from gateway.store.log import Batch, Kept, Log, Place, Stretch
+from gateway.store.trails import Trails
 
-_RECENT: Final = 4096
-"""Records of each route kept in memory after their commit, so that who is up to date need not read them back."""
-_WATCHED: Final = 100
-"""Request ids that are watched at most; the first is forgotten first."""
-_LAZY: Final = 0.02
-"""Seconds that acknowledgements wait for an append to share a commit with."""
+_CHUNK: Final = 100
+"""How many dead letters, or inbounds skipped, are moved at once."""
+_UPKEEP: Final = 30.0
+"""Seconds between two looks for what has passed its time."""
+
+
+class DeadBounds(Struct, frozen=True):
+    """How many seconds dead letters are kept, and how many bytes of them."""
+
+    max_age: float = 30 * 86400.0
+    max_size: int = 1 << 30
 
 
 class EmbeddedStore:
     """A `Store` over a `Log`."""
 
-    def __init__(self, log: Log, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, log: Log, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.bounds = DeadBounds()
+        """How long dead letters are kept; a reload may replace it."""
+        self.purged: dict[str, int] = {}
+        """How many dead letters of each target passed their bounds."""
         self._log = log
-        self._clock = clock
-        self._batch = Batch()
-        self._waiters: list[asyncio.Future[int]] = []
-        self._commit: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._next = 1
-        self._routes: dict[str, str] = {}
-        self._windows: dict[str, Window] = {}
-        self._pending: dict[str, int] = {}
-        self._events: dict[str, asyncio.Event] = {}
-        self._served: frozenset[str] = frozenset()
-        self._recent: dict[str, deque[tuple[int, Record]]] = {}
+        self._commits = Commits(log, self._prepare, self._committed)
+        self._shared = Shared(log, self._commits, wall, monotonic)
+        self._clocks = Clocks(wall, monotonic)
+        self._consumers: dict[str, Consumer] = {}
+        self._routes: dict[str, list[Consumer]] = {}
+        self._bounded: list[Consumer] = []
+        self._trails = Trails(log, self._consumers, lambda due: wall() + due - monotonic())
         self._dead: dict[str, int] = {}
-        self._watched: dict[str, list[tuple[Record, End]]] = {}
+        self._moving = asyncio.Lock()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._salvages = 0
+        self._closed = False
 
-    async def open(self, lanes: Sequence[Lane]) -> None:
-        """Take up what is kept; raises StoreUnusable when another process holds it or it cannot be read."""
+    async def open(self, lanes: Sequence[Lane] | None) -> None:
+        """Take up what is kept, and serve these targets (None: all as they were); raises StoreUnusable."""
         kept = await self._log.open()
-        self._next = kept.high_water + 1
+        self._salvages = self._log.salvages
+        self._take_up(kept)
         self._dead = await self._log.count_dead()
-        for target, (route, cursor) in kept.cursors.items():
-            await self._take_up(target, route, cursor)
-        for target, entry, until in kept.parked:
-            self._windows[target].parked.add(entry.position)
-            self._windows[target].wait(entry, until)
-            self._pending[target] += 1
-        self.serve(lanes)
+        for consumer in self._consumers.values():
+            await consumer.count()
+        if lanes is not None:
+            self._serve(lanes, everything=kept.salvaged)
+        for route in set(kept.routes).difference(self._routes):
+            self._commits.batch.finished[route] = self._commits.next
+        self._spawn("upkeep", self._upkeep())
 
     async def close(self) -> None:
-        """Write what is decided and let go."""
-        while self._commit is not None or not self._batch.is_empty():
-            self._flush()
-            if self._commit is not None:
-                await asyncio.wait([self._commit])
-            if self._log.unready():
-                break
-        if self._timer is not None:
-            self._timer.cancel()
+        """Write what is decided and let go; what waits is written too, so that nothing done goes twice."""
+        self._closed = True
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        for consumer in self._consumers.values():
+            consumer.park_all()
+        await self._commits.close()
         await self._log.close()
 
     def serve(self, lanes: Sequence[Lane]) -> None:
-        """Serve these targets from now on; those that are gone keep their backlog, orphaned."""
-        for lane in lanes:
-            if lane.target not in self._windows:
-                cursor = 1 if lane.from_start else self._next
-                self._begin(lane.target, lane.route, cursor)
-                self._batch.cursors[lane.target] = (lane.route, cursor)
-            self._routes[lane.target] = lane.route
-        self._served = frozenset(lane.target for lane in lanes)
-        self._flush()
+        """Serve these targets from now on; those that are gone keep their backlog, orphaned, and hear no more."""
+        self._serve(lanes, everything=False)
 
     async def append(self, record: Record) -> int:
-        """Keep an inbound for good and give its position; raises StoreFull when there is no room."""
-        reason = self._log.unready()
+        """Keep an inbound for good and give its position; raises StoreFull, then it is not kept."""
+        reason = self.unready()
         if reason is not None:
             raise StoreFull(reason)
-        waiter = asyncio.get_running_loop().create_future()
-        self._enqueue(record, waiter)
-        self._flush()
-        position: int = await waiter
-        return position
+        for one in self._bounded:
+            if one.excess and one.window.route == record.route and one.is_meant(record):
+                raise StoreFull(f"{one.target} has reached its max_backlog")
+        if self._commits.overloaded:
+            raise StoreFull("the store is slower than its callers")
+        waiter = self._commits.add(record)
+        self._commits.flush()
+        return await waiter
 
     async def lease(self, target: str, count: int) -> list[Entry]:
         """Up to so many inbounds that are due, oldest first; none when there are none."""
-        self._events[target].clear()
-        window = self._windows[target]
-        found = window.due(self._clock(), count)
-        if len(found) < count and window.next < self._next:
-            self._park(target, window)
-            found += await self._fresh(target, window, min(count - len(found), window.room))
+        consumer = self._consumers[target]
+        consumer.event.clear()
+        if self._commits.burdened:
+            return []
+        found = await consumer.take(count, self._commits.next)
+        self._look_for_salvage()
         return found
 
     async def wait(self, target: str, seconds: float) -> None:
         """Return when there may be something to lease, at the latest after so many seconds."""
-        due = self._windows[target].next_due()
+        if self._commits.burdened:
+            await asyncio.sleep(min(seconds, 0.1))
+            return
+        consumer = self._consumers[target]
+        due = consumer.window.next_due()
         if due is not None:
-            seconds = min(seconds, max(0.0, due - self._clock()))
-        try:
+            seconds = min(seconds, max(0.0, due - self._shared.monotonic()))
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._events[target].wait()
-        except TimeoutError:
-            pass
+                await consumer.event.wait()
 
     def ack(self, target: str, entry: Entry) -> None:
         """The target is done with it."""
-        window = self._windows[target]
-        if entry.position in window.parked:
-            self._batch.unparked.append((target, entry.position))
-        if self.traces(entry.record):
-            self._note_end(target, entry)
-        window.finish(entry.position)
-        self._pending[target] -= 1
-        self._moved(target, window)
+        end = self._trails.end(target, entry, self._shared.wall())
+        if end is not None:
+            self._commits.batch.ends.append(end)
+        self._consumers[target].ack(entry)
 
     def nak(self, target: str, entry: Entry, until: float) -> None:
         """Lease it again, no sooner than `until`, with what it now says of its attempts."""
-        window = self._windows[target]
-        window.wait(entry, until)
-        if entry.position in window.parked:
-            self._batch.parked.append((target, entry, until))
-        else:
-            self._park(target, window)
-        self._events[target].set()
-        self._flush_soon()
+        self._consumers[target].nak(entry, until)
 
     def dead(self, target: str, letters: Sequence[DeadLetter]) -> None:
         """Keep dead letters; their inbound is still to be acknowledged."""
-        self._batch.letters.extend(letters)
         self._dead[target] = self._dead.get(target, 0) + len(letters)
-        self._flush_soon()
+        self._commits.bury(letters)
 
     async def backlog(self, target: str) -> Backlog:
         """How far a target is."""
-        pending = self._pending[target]
-        oldest = None
-        if pending:
-            oldest = await self._log.oldest(target, self._routes[target], self._windows[target].cursor)
-        return Backlog(pending, oldest, self._dead.get(target, 0), target not in self._served)
+        consumer = self._consumers[target]
+        oldest = await self._log.oldest(target, consumer.window.unfinished()) if consumer.pending else None
+        return Backlog(consumer.pending, oldest, self._dead.get(target, 0), consumer.lane is None)
 
     def targets(self) -> Sequence[str]:
         """Every target with a cursor, orphaned ones too."""
-        return tuple(self._windows)
+        return tuple(self._consumers)
+
+    def shed(self) -> dict[str, int]:
+        """How many inbounds targets with `overflow = "shed"` have passed over since the start."""
+        return {target: consumer.shed for target, consumer in self._consumers.items() if consumer.shed}
 
     async def deadletters(self, chosen: Filter) -> list[DeadLetter]:
         """Dead letters, oldest first."""
-        await self._settled()
+        with contextlib.suppress(StoreFull):
+            await self._commits.settled()
         return await self._log.deadletters(chosen)
 
     async def tally(self, chosen: Filter) -> int:
         """How many dead letters fit, whatever the limit."""
-        await self._settled()
+        with contextlib.suppress(StoreFull):
+            await self._commits.settled()
         return await self._log.tally(chosen)
 
     def watch(self, request_id: str) -> None:
         """Remember how the targets end with the inbounds of this request id, also when nothing is kept of them."""
-        self._watched[request_id] = []
-        if len(self._watched) > _WATCHED:
-            del self._watched[next(iter(self._watched))]
+        self._trails.watch(request_id)
 
     def traces(self, record: Record) -> bool:
         """Whether all attempts are to be told when a target is done with it: they are kept, or watched."""
-        return self._log.keeps or (bool(self._watched) and record.request_id in self._watched)
+        return self._trails.traces(record)
 
     async def trails(self, texts: Sequence[str], limit: int) -> list[Trail]:
         """Inbounds in which one of these texts stands, as far as they are kept, newest first."""
-        await self._settled()
-        records = dict(await self._log.search(texts, limit))
-        ends = {(end.position, end.target): end for end in await self._log.ends(list(records))}
-        for text in texts:
-            for record, end in self._watched.get(text, ()):
-                records.setdefault(end.position, record)
-                ends[end.position, end.target] = end
-        return [self._trail(position, records[position], ends) for position in sorted(records, reverse=True)]
+        with contextlib.suppress(StoreFull):
+            await self._commits.settled()
+        return await self._trails.find(texts, limit)
 
     async def replay(self, chosen: Filter) -> int:
-        """Send dead letters again, to their own target; gives their number. Either moved for good or untouched."""
-        letters = await self.deadletters(chosen)
-        waiters = [asyncio.get_running_loop().create_future() for _ in letters]
-        for letter, waiter in zip(letters, waiters, strict=True):
-            self._enqueue(_again(letter), waiter)
-        self._forget(letters)
-        await asyncio.gather(*waiters)
-        return len(letters)
+        """Send dead letters again, to their own target; gives their number. Each is moved for good or untouched.
+
+        Those of an orphaned target stay.
+        """
+        return await self._move(chosen, self._send_again)
 
     async def discard(self, chosen: Filter) -> int:
         """Forget dead letters; gives their number."""
-        letters = await self.deadletters(chosen)
-        self._forget(letters)
-        await self._settled()
-        return len(letters)
+        return await self._move(chosen, self._forget)
 
     async def skip(self, target: str) -> int:
-        """Move a target past its backlog, into dead letters; gives the number of inbounds."""
-        count = 0
-        window = self._windows[target]
-        while self._pending[target]:
-            entries = window.due(float("inf"), 256) or await self._fresh(target, window, 256)
-            if not entries:
-                break
+        """Move a target past its backlog of this moment, into dead letters; gives the number of inbounds.
+
+        What is being delivered at the moment is left to its delivery.
+        """
+        consumer, end, count = self._consumers[target], self._commits.next, 0
+        while entries := await consumer.take(_CHUNK, end, early=True):
+            self.dead(target, [_skipped(target, entry, self._shared.wall()) for entry in entries])
             for entry in entries:
-                letter = DeadLetter(target, "skipped", (), (), self._clock(), tuple(entry.attempts), entry.record)
-                self.dead(target, [letter])
-                self.ack(target, entry)
+                consumer.ack(entry)
             count += len(entries)
-            await self._settled()
+            await self._commits.settled()
         return count
 
     def unready(self) -> str | None:
         """Why nothing can be appended; None when it can."""
-        return self._log.unready()
+        return "the store is closed" if self._closed else self._log.unready()
 
     def size(self) -> int:
         """Bytes in use."""
         return self._log.size()
 
-    async def _take_up(self, target: str, route: str, cursor: int) -> None:
-        self._begin(target, route, cursor)
-        self._pending[target] = await self._log.count(target, route, cursor)
+    def room(self) -> int | None:
+        """Bytes that may still be used; None: without a bound."""
+        return self._log.room()
 
-    def _begin(self, target: str, route: str, cursor: int) -> None:
-        self._windows[target] = Window(cursor)
-        self._routes[target] = route
-        self._pending[target] = 0
-        self._events[target] = asyncio.Event()
+    def _take_up(self, kept: Kept) -> None:
+        """What the log says of each target; a position is never given again, whatever knows of it."""
+        high_water = kept.high_water
+        for target, place in kept.places.items():
+            self._consumers[target] = Consumer(target, place, self._shared)
+            high_water = max(high_water, place.cursor - 1, place.stretches[-1].start - 1)
+        for target, position, until in kept.parked:
+            if target in self._consumers:
+                self._consumers[target].restore(position, until)
+        self._commits.next = high_water + 1
+        self._index()
 
-    def _enqueue(self, record: Record, waiter: "asyncio.Future[int]") -> None:
-        self._batch.appended.append((self._next, record))
-        self._waiters.append(waiter)
-        self._next += 1
-
-    def _forget(self, letters: Sequence[DeadLetter]) -> None:
-        for letter in letters:
-            self._batch.forgotten.append(letter.id)
-            self._dead[letter.target] -= 1
-        self._flush()
-
-    async def _fresh(self, target: str, window: Window, count: int) -> list[Entry]:
-        """Positions leased for the first time, from memory where they still are, else from the log."""
-        route = self._routes[target]
-        found: list[Entry] = []
-        while len(found) < count:
-            records = self._remembered(route, window.next, count - len(found))
-            if records is None:
-                records = await self._log.read(route, window.next, count - len(found))
-            if not records:
-                break
-            for position, record in records:
-                if record.to is not None and target not in record.to:
-                    window.pass_over(position)
+    def _serve(self, lanes: Sequence[Lane], *, everything: bool) -> None:
+        """`everything`: cursors may have been lost, so a target that is not known starts with all that is kept."""
+        position = self._commits.next
+        gone = dict(self._consumers)
+        for lane in lanes:
+            consumer = gone.pop(lane.target, None)
+            if consumer is None:
+                start = 1 if lane.from_start or everything else position
+                consumer = Consumer(lane.target, Place(start, (Stretch(start, lane.route),)), self._shared)
+                self._consumers[lane.target] = consumer
+                if start < position:
+                    self._spawn(f"count {lane.target}", consumer.count())
                 else:
-                    entry = Entry(position, record)
-                    window.lease(entry)
-                    found.append(entry)
-        return found
+                    consumer.start_counted()
+            consumer.lane = lane
+            consumer.window.turn(lane.route, position)
+        for consumer in gone.values():
+            consumer.lane = None
+            consumer.window.turn(None, position)
+        self._index()
+        self._shared.moved.update(self._consumers)
+        self._commits.flush()
 
-    def _remembered(self, route: str, start: int, count: int) -> list[tuple[int, Record]] | None:
-        """Records from a position on, if memory goes back that far."""
-        recent = self._recent.get(route)
-        if not recent or recent[0][0] > start:
-            return None
-        first = bisect_left(recent, start, key=lambda kept: kept[0])
-        return [recent[index] for index in range(first, min(first + count, len(recent)))]
+    def _index(self) -> None:
+        """Who reads which route, and who bounds it."""
+        self._routes = {}
+        for consumer in self._consumers.values():
+            for route in consumer.window.routes():
+                self._routes.setdefault(route, []).append(consumer)
+        self._bounded = [
+            one for one in self._consumers.values() if one.lane and one.lane.max_backlog and not one.lane.sheds
+        ]
 
-    def _note_end(self, target: str, entry: Entry) -> None:
-        end = End(entry.position, target, self._clock(), tuple(entry.attempts))
-        watched = self._watched.get(entry.record.request_id)
-        if watched is not None:
-            watched.append((entry.record, end))
-        if self._log.keeps:
-            self._batch.ends.append(end)
+    def _prepare(self, batch: Batch) -> None:
+        """Complete a batch: the places of the targets that moved, and what their routes no longer need."""
+        moved = [self._consumers[target] for target in self._shared.moved]
+        self._shared.moved.clear()
+        for consumer in moved:
+            consumer.catch_up()
+        for route in {route for consumer in moved for route in consumer.window.routes()}:
+            needs = [need for one in self._routes[route] if (need := one.window.needs(route)) is not None]
+            batch.finished[route] = min(needs, default=self._commits.settled_below)
+        batch.places.update({consumer.target: consumer.window.place() for consumer in moved})
 
-    def _trail(self, position: int, record: Record, ends: dict[tuple[int, str], End]) -> Trail:
-        targets = [target for target, route in self._routes.items() if route == record.route]
-        meant = [target for target in targets if record.to is None or target in record.to]
-        return Trail(position, record, tuple(self._standing(target, position, ends) for target in meant))
+    def _committed(self, batch: Batch) -> None:
+        """Tell the targets what is there for them, and forget what need no longer be in memory."""
+        for row in batch.rows:
+            self._shared.recent.add(row.position, row.record)
+            for consumer in self._routes.get(row.record.route, ()):
+                consumer.hear(row)
+                if consumer.sheds and consumer.excess:
+                    self._spawn(f"shed {consumer.target}", consumer.pass_excess())
+        for target, position in batch.parked:
+            if (target, position) not in self._commits.batch.parked:
+                self._consumers[target].window.saved(position)
 
-    def _standing(self, target: str, position: int, ends: dict[tuple[int, str], End]) -> Standing:
-        end, window = ends.get((position, target)), self._windows[target]
-        if end is not None:
-            return Standing(target, done=True, attempts=end.attempts, at=end.at)
-        waiting = window.waits(position)
-        if waiting is not None:
-            entry, until = waiting
-            return Standing(target, done=False, attempts=tuple(entry.attempts), until=until)
-        return Standing(target, done=window.is_done(position))
+    async def _move(self, chosen: Filter, move: Callable[[Sequence[DeadLetter]], Awaitable[int]]) -> int:
+        """Move dead letters out, some at a time, so that few are in memory."""
+        count, left = 0, chosen.limit
+        async with self._moving:
+            while left > 0:
+                letters = await self.deadletters(replace(chosen, limit=min(left, _CHUNK)))
+                if not letters:
+                    break
+                chosen = replace(chosen, after=letters[-1].id)
+                left -= len(letters)
+                count += await move(letters)
+        return count
 
-    def _park(self, target: str, window: Window) -> None:
-        parked = window.park()
-        if parked:
-            self._batch.parked += [(target, entry, until) for entry, until in parked]
-            self._moved(target, window)
+    async def _send_again(self, letters: Sequence[DeadLetter]) -> int:
+        """Each becomes an inbound again in the same commit in which it is forgotten."""
+        waiters: list[asyncio.Future[int]] = []
+        moved: list[DeadLetter] = []
+        for letter in letters:
+            consumer = self._consumers.get(letter.target)
+            if consumer is not None and consumer.window.route is not None:
+                waiters.append(self._commits.add(_again(letter, consumer.window.route)))
+                moved.append(letter)
+        self._commits.batch.replayed += [letter.id for letter in moved]
+        self._commits.flush()
+        await asyncio.gather(*waiters)
+        self._discount(moved)
+        return len(moved)
 
-    def _moved(self, target: str, window: Window) -> None:
-        """Note a target's new cursor, and what its route no longer needs."""
-        route = self._routes[target]
-        self._batch.cursors[target] = (route, window.cursor)
-        cursors = [self._windows[other].cursor for other, its_route in self._routes.items() if its_route == route]
-        self._batch.finished[route] = min(cursors)
-        self._flush_soon()
+    async def _forget(self, letters: Sequence[DeadLetter]) -> int:
+        self._commits.batch.forgotten += [letter.id for letter in letters]
+        await self._commits.settled()
+        self._discount(letters)
+        return len(letters)
 
-    def _flush_soon(self) -> None:
-        if self._timer is None and self._commit is None:
-            self._timer = asyncio.get_running_loop().call_later(_LAZY, self._flush)
+    def _discount(self, letters: Sequence[DeadLetter]) -> None:
+        for letter in letters:
+            self._dead[letter.target] -= 1
 
-    def _flush(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._commit is None and not self._batch.is_empty():
-            batch, waiters = self._batch, self._waiters
-            self._batch, self._waiters = Batch(), []
-            self._commit = asyncio.create_task(self._write(batch, waiters))
+    async def _upkeep(self) -> None:
+        """From time to time let go of what has passed its time: dead letters, and inbounds that were kept a while."""
+        while True:
+            if self._clocks.agree():
+                await self._purge()
+            for consumer in self._consumers.values():
+                consumer.mark()
+            await asyncio.sleep(_UPKEEP)
 
-    async def _write(self, batch: Batch, waiters: "list[asyncio.Future[int]]") -> None:
-        """Commit a batch and release its answers; when there is no room, keep what makes room for the next commit."""
-        try:
-            await self._log.commit(batch)
-        except StoreFull as error:
-            self._restore(batch.without_appends())
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_exception(error)
-        else:
-            self._committed(batch, waiters)
-        finally:
-            self._commit = None
-        if self._batch.appended:
-            self._flush()
-        elif not self._batch.is_empty():
-            self._flush_soon()
+    async def _purge(self) -> None:
+        before = self._shared.wall() - self.bounds.max_age
+        while purged := await self._log.purge(before, self.bounds.max_size):
+            for target, count in purged.items():
+                self._dead[target] -= count
+                self.purged[target] = self.purged.get(target, 0) + count
+            structlog.get_logger().warning("dead letters passed their bounds", targets=purged)
 
-    def _committed(self, batch: Batch, waiters: "list[asyncio.Future[int]]") -> None:
-        for (position, record), waiter in zip(batch.appended, waiters, strict=True):
-            self._remember(position, record)
-            for target, route in self._routes.items():
-                if route == record.route and (record.to is None or target in record.to):
-                    self._pending[target] += 1
-                    self._events[target].set()
-            if not waiter.done():
-                waiter.set_result(position)
+    def _look_for_salvage(self) -> None:
+        """After a salvage while running, count anew."""
+        if self._salvages != self._log.salvages:
+            self._salvages = self._log.salvages
+            self._spawn("count", self._count())
 
-    def _remember(self, position: int, record: Record) -> None:
-        recent = self._recent.setdefault(record.route, deque(maxlen=_RECENT))
-        recent.append((position, record))
+    async def _count(self) -> None:
+        self._dead = await self._log.count_dead()
+        for consumer in self._consumers.values():
+            await consumer.count()
 
-    def _restore(self, batch: Batch) -> None:
-        """Put a batch that was not written before the one that is being filled."""
-        newer = self._batch
-        self._batch = Batch(
-            newer.appended,
-            batch.cursors | newer.cursors,
-            batch.parked + newer.parked,
-            batch.unparked + newer.unparked,
-            batch.letters + newer.letters,
-            batch.forgotten + newer.forgotten,
-            batch.finished | newer.finished,
-            batch.ends + newer.ends,
-        )
+    def _spawn(self, name: str, work: Coroutine[None, None, None]) -> None:
+        """Have something done; once at a time by its name."""
+        if name in self._tasks:
+            work.close()
+            return
+        self._tasks[name] = asyncio.create_task(work)
+        self._tasks[name].add_done_callback(lambda task: self._done(name, task))
 
-    async def _settled(self) -> None:
-        """Wait until what is decided by now is written."""
-        self._flush()
-        while self._commit is not None:
-            await asyncio.wait([self._commit])
-            self._flush()
+    def _done(self, name: str, task: "asyncio.Task[None]") -> None:
+        del self._tasks[name]
+        if not task.cancelled() and task.exception() is not None:
+            structlog.get_logger().error("store upkeep failed", work=name, error=repr(task.exception()))
 
 
-def _again(letter: DeadLetter) -> Record:
+def _again(letter: DeadLetter, route: str) -> Record:
     """A dead letter's inbound for its own target and its own interactions alone."""
-    return replace(letter.record, to=(letter.target,), indices=letter.indices or None, replayed=True)
+    indices = letter.indices or letter.record.indices
+    return replace(letter.record, route=route, to=(letter.target,), indices=indices, replayed=True, done=letter.done)
+
+
+def _skipped(target: str, entry: Entry, at: float) -> DeadLetter:
+    """The dead letter of an inbound that an operator passed over, less what its target has."""
+    done = tuple(sorted(entry.done))
+    return DeadLetter(target, "skipped", (), (), at, tuple(entry.attempts), entry.record, done=done)

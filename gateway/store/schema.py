@@ -1,4 +1,4 @@
-"""The SQLite file: its tables, its pragmas, its lock, and how an older or broken file is taken up."""
+"""The SQLite file: its tables, its pragmas, its lock, and how an older one is taken up."""
 
 import fcntl
 import os
@@ -9,8 +9,10 @@ from typing import Final
 from gateway.errors import StoreUnusable
 
 FILE: Final = "gateway.db"
-_VERSION: Final = 1
-_TABLES: Final = """
+FILES: Final = (FILE, f"{FILE}-wal", f"{FILE}-shm")
+"""What belongs together: the file without its WAL shows less than there is, and says nothing of it."""
+_MIGRATIONS: Final = (
+    """
 CREATE TABLE log (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     route TEXT NOT NULL,
@@ -19,12 +21,12 @@ CREATE TABLE log (
     record BLOB NOT NULL
 );
 CREATE INDEX log_by_route ON log (route, position, recipients, received_at);
-CREATE TABLE targets (name TEXT PRIMARY KEY, route TEXT NOT NULL, cursor INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE targets (name TEXT PRIMARY KEY, cursor INTEGER NOT NULL, stretches BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE parked (
     target TEXT NOT NULL,
     position INTEGER NOT NULL,
     until REAL NOT NULL,
-    entry BLOB NOT NULL,
+    progress BLOB NOT NULL,
     PRIMARY KEY (target, position)
 ) WITHOUT ROWID;
 CREATE INDEX parked_by_position ON parked (position);
@@ -35,14 +37,19 @@ CREATE TABLE dead (
     target TEXT NOT NULL,
     reason TEXT NOT NULL,
     at REAL NOT NULL,
+    size INTEGER NOT NULL,
     letter BLOB NOT NULL
 );
-CREATE INDEX dead_by_target ON dead (target, id);
+CREATE INDEX dead_by_target ON dead (target, id, size);
+""",
+)
+"""What each version of the tables adds to the one before.
+
+`log` is the inbounds, once each (`recipients`: JSON names, NULL for all targets of the route); `targets` the cursors
+and the routes they read; `parked` the exceptions below them; `ends` how targets came to be done, for as long as `keep`
+keeps the inbound; `dead` the dead letters. AUTOINCREMENT keeps the high-water mark: a position is never used again,
+even when the log ran empty.
 """
-"""`log` is the inbounds, once each (`recipients`: JSON names, NULL for all targets of the route); `targets` the
-cursors; `parked` the exceptions below them; `ends` how targets came to be done, for as long as `keep` keeps the
-inbound; `dead` the dead letters. AUTOINCREMENT keeps the high-water mark: a
-position is never used again, even when the log ran empty."""
 
 
 def lock(folder: Path) -> int:
@@ -61,20 +68,24 @@ def lock(folder: Path) -> int:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that commits to disk (WAL, synchronous=FULL) and leaves checkpoints to `checkpoint`."""
+    """A connection that commits to disk (WAL, synchronous=FULL) and never runs a checkpoint by itself."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA cache_size = -8192")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA cache_size = -8192")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the file to this version's tables; raises StoreUnusable for a file of a later version."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > _VERSION:
+    if version > len(_MIGRATIONS):
         raise StoreUnusable(f"{path} was written by a later version of the gateway")
-    if version == 0:
-        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    for number, script in enumerate(_MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
