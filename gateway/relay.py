@@ -16,7 +16,7 @@ import structlog
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gateway.contract import Answer, Inbound, VendorMapping
+from gateway.contract import Answer, Inbound, VendorMapping, kept
 from gateway.delivery.forward import Asked, ask, left, word, worth_keeping
 from gateway.delivery.keeping import inbound_id, record_of
 from gateway.delivery.sending import Sent
@@ -41,8 +41,6 @@ OPEN: Final = "*"
 """Whose limit holds, for each address, on a public route that asks no key."""
 _JSON: Final = ("application/json", "text/plain")
 """The content types a body may claim: JSON, or what a browser's sendBeacon says of text."""
-KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
-"""The caller's headers that a mapping may read or pass on; all others end here."""
 
 
 class Request(Struct, frozen=True):
@@ -274,11 +272,6 @@ def _finished(rules: Rules, answer: Answer, request: Request) -> Answer:
     """The answer with the headers that every answer has."""
     cors = rules.table.cors(request.headers)
     return replace(answer, headers={**answer.headers, **cors, "x-request-id": request.id})
-
-
-def kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a mapping may read; one that is no printable text, such as bytes that are no UTF-8, is none."""
-    return {name: value for name in KEPT_HEADERS if (value := headers.get(name)) and value.isprintable()}
 
 
 async def _inbound(request: Request, match: Match) -> Inbound:
