@@ -134,8 +134,8 @@ def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own
     if own and target.mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
         return Refusal("missing", ("user.id",))
     encoded = target.mapping.encode(interaction)
-    if not isinstance(encoded, Encoded) and target.unsupported == "event" and _turns(encoded):
-        encoded = _encode_turned(interaction, target.mapping)
+    if not isinstance(encoded, Encoded) and target.unsupported == "event":
+        encoded = _turned(interaction, target.mapping, encoded)
     if not isinstance(encoded, Encoded):
         return encoded
     if encoded.said is None:
@@ -171,17 +171,17 @@ def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _turns(refusal: Refusal) -> bool:
-    """Whether `unsupported = "event"` may send a custom event instead: never for want of a person."""
-    return not (refusal.reason == "missing" and "user.id" in refusal.fields)
+def _turned(interaction: Interaction, mapping: VendorMapping, refusal: Refusal) -> Encoded | Refusal:
+    """What was refused, as the vendor's custom event, or the custom event's refusal.
 
-
-def _encode_turned(interaction: Interaction, mapping: VendorMapping) -> Encoded | Refusal:
-    """The interaction as the vendor's custom event; a refusal is then the custom event's."""
+    An event covers no want of a person: where the vendor takes one from nobody, the refusal stands.
+    """
     turned, moved, partly = as_event(interaction)
     encoded = mapping.encode(turned)
     if isinstance(encoded, Refusal) or encoded.said is None:
         return encoded
+    if refusal.reason == "missing" and "user.id" in refusal.fields:
+        return refusal
     said = encoded.said | {"action"} | {name for name, place in moved.items() if f"properties.{place}" in encoded.said}
     overwritten = {f"properties.{place}" for place in moved.values() if place in interaction.properties}
     return Encoded(encoded.parts, said - overwritten, encoded.partly | partly)

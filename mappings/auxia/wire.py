@@ -62,8 +62,8 @@ class Events(_Wire, frozen=True):
     """The body of LogEvents."""
 
     projectId: str
-    userId: str
     events: Annotated[list[Event], Meta(min_length=1)]
+    userId: str | None = None
 
 
 INTERACTION: Final = Shape(Interaction)

@@ -36,18 +36,18 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     body = wire.ENGAGEMENTS.read(tree)
     shared = _shared(body, tree, wire.ENGAGEMENTS)
     found: list[Interaction] = []
-    for index, one in enumerate(body.engagements):
+    for one, raw in zip(body.engagements, tree["engagements"], strict=True):
         if not _has_its_id(one):
             raise Malformed(wire.ENGAGEMENTS.faults(tree))
         word, keys, outside = one.type, wire.ENGAGEMENT_KEYS[one.type], shared.outside
-        if one.trackingData is not None and word == "PN_CLICK":
-            outside = outside | {"": {"trackingData": one.trackingData}}
+        if word == "PN_CLICK":
+            outside = outside | {"": {"trackingData": raw["trackingData"]}}
         variations = None if one.variations is None else tuple(map(_id_text, one.variations))
-        if variations is None and one.variationId is not None:
+        if not variations and one.variationId is not None:
             legacy = one.variationId if isinstance(one.variationId, list) else [one.variationId]
             variations, keys = tuple(map(_id_text, legacy)), keys | {"variationId"}
         origin = Origin("dynamic_yield", "engagement", word)
-        properties = rest(tree["engagements"][index], keys)
+        properties = rest(raw, keys)
         for slot in (one.slotIds or ()) if word == "SLOT_IMP" else (one.slotId,):
             found.append(  # a generator would hide that one engagement may be several views
                 Engagement(
@@ -167,7 +167,7 @@ def _shared(body: wire.Engagements | wire.Events | wire.PageView, tree: Any, sha
     custom, minted, channel, device = body.sessionId, None, None, NO_DEVICE
     if session:
         outside["session"] = rest(tree["session"], _SESSION_KEYS)
-        custom, minted = session.custom or custom, session.dy
+        custom, minted = session.custom if session.custom or custom is None else custom, session.dy
     if "options" in beside:
         outside["options"] = {"options": beside.pop("options")}
     if context:

@@ -77,6 +77,24 @@ _NEEDED: Final = {
 }
 
 
+class TrackingEvent(_Wire, frozen=True):
+    ver: str | None = None
+    expVisitId: str | None = None
+    smech: str | None = None
+    vars: list[str] | None = None
+    exp: str | None = None
+    mech: str | None = None
+
+
+class TrackingData(_Wire, frozen=True):
+    rri: str | None = None
+    sectionID: str | None = None
+    reqTs: str | None = None
+    userID: str | None = None
+    version: str | None = None
+    events: list[TrackingEvent] | None = None
+
+
 class Engagement(_Wire, frozen=True):
     type: Literal["CLICK", "IMP", "SLOT_CLICK", "SLOT_IMP", "PN_CLICK"]
     decisionId: str | None = None
@@ -84,7 +102,7 @@ class Engagement(_Wire, frozen=True):
     slotIds: list[str] | None = None
     variations: list[int | float] | None = None
     variationId: int | float | str | list[int | float | str] | None = None
-    trackingData: dict[str, Any] | None = None
+    trackingData: TrackingData | None = None
 
 
 class Engagements(_Wire, frozen=True):

@@ -88,7 +88,7 @@ class Events(_Wire, frozen=True):
     user: User
     session: Session
     context: Context
-    events: list[Event]
+    events: Annotated[list[Event], Meta(min_length=1)]
 
 
 ENGAGEMENTS: Final = Shape(Engagements)

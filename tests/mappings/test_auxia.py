@@ -119,14 +119,13 @@ class TestAnswers:
             ACCOUNT.decode(inbound("events", {"events": []}))
         error = json.loads(ACCOUNT.failure(caught.value).body)["error"]
         assert (error["code"], error["status"]) == (422, "INVALID_ARGUMENT")
-        assert error["message"] == "events: must not be empty; projectId: is required; userId: is required"
+        assert error["message"] == "events: must not be empty; projectId: is required"
         assert error["details"] == [
             {
                 "@type": "type.googleapis.com/google.rpc.BadRequest",
                 "fieldViolations": [
                     {"field": "events", "description": "must not be empty"},
                     {"field": "projectId", "description": "is required"},
-                    {"field": "userId", "description": "is required"},
                 ],
             }
         ]

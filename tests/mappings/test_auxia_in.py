@@ -295,7 +295,6 @@ class TestEventsIn:
             "events[1].userProperties.d.longValue",
             "events[2]",
             "projectId",
-            "userId",
         ]
 
     def test_no_events(self):
