@@ -57,9 +57,11 @@ class _Port:
     def answers(self) -> bool:
         """Whether a gateway listens there."""
         try:
-            self._exchange("GET", "/healthz", b"")
+            status, answer = self._exchange("GET", "/healthz", b"")
         except OSError:
             return False
+        if (status, answer.get("status")) != (200, "alive"):
+            raise self._stranger()
         return True
 
     def ask(
@@ -85,13 +87,16 @@ class _Port:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
             found = json.decode(answer.read())
-        except (http.client.HTTPException, MsgspecError):
-            raise click.ClickException(f"what listens on {self.url} is no gateway's admin port") from None
+        except (http.client.HTTPException, MsgspecError, UnicodeDecodeError, RecursionError):
+            raise self._stranger() from None
         finally:
             connection.close()
         if not isinstance(found, dict):
-            raise click.ClickException(f"what listens on {self.url} is no gateway's admin port")
+            raise self._stranger()
         return answer.status, found
+
+    def _stranger(self) -> click.ClickException:
+        return click.ClickException(f"what listens on {self.url} is no gateway's admin port")
 
 
 class _Stopped:
@@ -101,20 +106,23 @@ class _Stopped:
         self._config = config
         self._mappings = mappings
         self._url = url
-        self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
         from gateway.admin.api import Api
         from gateway.admin.readings import Growth
         from gateway.halted import Halted
 
-        if not (Path(self._config.store.path)).is_dir():
-            raise click.ClickException(
-                f"no gateway answers on {self._url}, and there is no store in {self._config.store.path}"
-            )
+        absent = f"no gateway answers on {self._url}, and "
+        if not Path(self._config.store.path).is_dir():
+            raise click.ClickException(f"{absent}there is no store in {self._config.store.path}")
         self._halted = Halted(self._config, self._mappings)
-        self._run(self._halted.open(), f"no gateway answers on {self._url}, and ")
         self._api = Api(self._halted, Growth())
+        self._runner = asyncio.Runner()
+        try:
+            self._run(self._halted.open(), absent)
+        except click.ClickException:
+            self._runner.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
