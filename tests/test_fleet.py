@@ -123,7 +123,7 @@ async def test_every_click_is_delivered_and_counted_once(tmp_path):
 
 
 async def test_a_killed_process_is_started_again_and_stays_in_the_sum(tmp_path):
-    """kill -9 of an accepting process costs no accepted click and no count, and another one takes its place."""
+    """A kill -9 of an accepting process costs no accepted click and no count, and another one takes its place."""
     async with serving(tmp_path, 2) as gateway:
         for _ in range(20):
             assert await gateway.click() == 204
