@@ -302,6 +302,21 @@ async def test_where_a_click_went_is_told_from_what_is_kept(tmp_path):
         assert second["targets"]["shop/vaix"]["attempts"][0]["status"] == 503
 
 
+async def test_what_was_not_sent_is_told_with_its_reason(tmp_path):
+    """A target that got nothing of a click, because a filter held it back, is told apart from one that has it."""
+    body = SHOP + '[[routes.targets]]\nupstream = "auxia"\nwhen = { action = "dismiss" }\n'
+    async with operated(tmp_path, body, store='keep = "1h"') as gateway:
+        await gateway.click()
+        await gateway.settled()
+        (one,) = (await gateway.ask("GET", "/api/deliveries?user=u-1"))["deliveries"]
+        assert {name: part["state"] for name, part in one["targets"].items()} == {
+            "shop/dynamic_yield": "delivered",
+            "shop/vaix": "delivered",
+            "shop/auxia": "nothing",
+        }
+        assert one["targets"]["shop/auxia"]["attempts"][0]["answer"] == "filtered 1"
+
+
 async def test_a_text_in_the_body_is_no_person(tmp_path):
     """Asked for a person, only inbounds that name that person are told; not those that hold the letters elsewhere."""
     async with operated(tmp_path, store='keep = "1h"') as gateway:

@@ -32,6 +32,17 @@ def attempt_of(sent: Sent, at: float, masked: Callable[[str], str], *, counted: 
     return Attempt(at, sent.outcome, answer.status if answer else None, told[:_CUT], counted)
 
 
+def nothing(translation: Translation, at: float) -> Attempt:
+    """What stands for an attempt where there was nothing to send, and why."""
+    why = refused_names(translation.refused)
+    why += [f"{word} {count}" for word, count in _left_out(translation) if count]
+    return Attempt(at, "nothing", None, "; ".join(why)[:_CUT], counted=False)
+
+
+def _left_out(translation: Translation) -> tuple[tuple[str, int], ...]:
+    return ("filtered", translation.filtered), ("dropped", translation.dropped)
+
+
 def remembered(attempts: Sequence[Attempt], made: Sequence[Attempt]) -> list[Attempt]:
     """The attempts with those just made: all that count, and the latest of those that do not."""
     found = [*attempts, *made]

@@ -21,7 +21,7 @@ from gateway.contract import Outbound
 from gateway.delivery.planning import Plan, Reader, plan
 from gateway.delivery.retry import backoff
 from gateway.delivery.sending import Sent, send
-from gateway.delivery.settle import attempt_of, refused_names, remembered, settle, tries
+from gateway.delivery.settle import attempt_of, nothing, refused_names, remembered, settle, tries
 from gateway.delivery.upstream import Upstream
 from gateway.metrics import Metrics
 from gateway.routing import RouteTarget
@@ -198,6 +198,8 @@ class Worker:
         """Settle what the attempts brought: acknowledge, or lease again later; gives the outcome in a word."""
         now, store, retry = time.time(), self._store, self.upstream.settings.retry
         self._remember(entry, sent, now, probing=probing)
+        if todo.translation is not None and not (sent or todo.letters) and store.traces(entry.record):
+            entry.attempts = [*entry.attempts, nothing(todo.translation, now)]
         settled = settle(self._name, entry, todo.requests, sent, retry, now, blamed=self._is_blamed(entry))
         entry.done |= settled.done
         letters = settled.letters if settled.again else (*todo.letters, *settled.letters)
