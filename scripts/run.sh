@@ -59,6 +59,12 @@ See what every vendor received:
 
   curl -s http://127.0.0.1:9000/_received
 
+Take a vendor down, send more, bring it back, and see where they went:
+
+  curl -X PUT http://127.0.0.1:9000/_faults -d '{"vendor": "vaix", "fault": "503"}'
+  curl -X DELETE http://127.0.0.1:9000/_faults
+  .venv/bin/gateway deliveries --user u-1001
+
 See what one vendor would be told of another's click, and what is lost, without sending anything:
 
   .venv/bin/gateway translate dynamic_yield vaix examples/clicks/dynamic_yield.json
