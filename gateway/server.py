@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PATIENCE: Final = 10.0
+"""Seconds that a new connection has for the head of its first request."""
 _PIPELINED: Final = 100
 """Requests of one connection that may wait for their turn; what they carry is held in memory."""
 _LINGER: Final = 1.0
@@ -43,7 +45,7 @@ class PublicServer:
     def __init__(self, relay: Relay, settings: "Settings") -> None:
         self._relay = relay
         self._settings = settings
-        self._server = _Bounded(self._handle, settings.max_connections, settings.body_timeout)
+        self._server = _Bounded(self._handle, settings.max_connections)
         self._runner = web.ServerRunner(self._server, access_log=None)
         self.draining = False
 
@@ -241,10 +243,9 @@ class _Last(web.Response):
 class _Bounded(web.Server):
     """aiohttp's server with a bound on its connections, and patience only for those that ask something."""
 
-    def __init__(self, handler: Any, bound: int, patience: float) -> None:
+    def __init__(self, handler: Any, bound: int) -> None:
         super().__init__(handler, access_log=None, keepalive_timeout=75.0)
         self._bound = bound
-        self._patience = patience
         self._open = 0
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
 
@@ -264,7 +265,7 @@ class _Bounded(web.Server):
         self._open += 1
         if self._open > self._bound and isinstance(handler, _Connection):
             handler.refuse(503, ConnectionRefusedError())
-        self._silent[handler] = self._loop.call_later(self._patience, handler.force_close)
+        self._silent[handler] = self._loop.call_later(_PATIENCE, handler.force_close)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         """Count a connection off."""
