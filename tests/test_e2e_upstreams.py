@@ -215,7 +215,7 @@ async def test_vaix_by_oauth(tmp_path):
     """One token serves many concurrent calls, each with the authentication method that an issued token needs."""
 
     def body(url):
-        return OAUTH.format(url=url, secret="sandbox-secret") + route("vaix", ["vaix"])
+        return OAUTH.replace("300ms", "10s").format(url=url, secret="sandbox-secret") + route("vaix", ["vaix"])
 
     async with running(tmp_path, body) as gateway:
         calls = [gateway.call("vaix", "POST", "/api/tracker/events") for _ in range(20)]
