@@ -218,7 +218,7 @@ class Worker:
 
     def _remember(self, entry: Entry, sent: list[Sent], now: float, *, probing: bool) -> None:
         """Note the attempts; a round counts once, and not while the upstream was in trouble or doubts the account."""
-        traced = self._store.traces(entry.record)
+        traced, probing = self._store.traces(entry.record), probing or self._gate.pace.in_trouble
         made: list[Attempt] = []
         for one in sent:
             counted = not (one.accepted or probing or one.outcome == "doubt" or any(past.counted for past in made))
