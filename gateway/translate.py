@@ -4,14 +4,14 @@ The one code that the hot path, `gateway translate`, the fidelity matrix and `ga
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping
-from gateway.facts import get, stated
-from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified
+from gateway.facts import stated
+from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified, is_empty
 from gateway.shaping import Fill, Privacy, Share, When, from_headers, text
 
 Unsupported = Literal["reject", "event", "drop"]
@@ -178,13 +178,17 @@ def _turned(interaction: Interaction, mapping: VendorMapping, refusal: Refusal) 
     """
     turned, moved, partly = as_event(interaction)
     encoded = mapping.encode(turned)
-    if isinstance(encoded, Refusal) or encoded.said is None:
+    if not isinstance(encoded, Encoded) or encoded.said is None:
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
-    said = encoded.said | {"action"} | {name for name, place in moved.items() if f"properties.{place}" in encoded.said}
-    overwritten = {f"properties.{place}" for place in moved.values() if place in interaction.properties}
-    return Encoded(encoded.parts, said - overwritten, encoded.partly | partly)
+    said, overwritten = ["action"], []
+    for name, place in moved.items():
+        if f"properties.{place}" in encoded.said:
+            said.append(name)
+        if place in interaction.properties:
+            overwritten.append(f"properties.{place}")
+    return Encoded(encoded.parts, encoded.said.union(said).difference(overwritten), encoded.partly | partly)
 
 
 def as_event(interaction: Interaction) -> tuple[Event, dict[str, str], frozenset[str]]:
@@ -193,47 +197,60 @@ def as_event(interaction: Interaction) -> tuple[Event, dict[str, str], frozenset
     Beside it, the property in which each canonical name now stands, and the names that only part of them does.
     """
     flat, moved = dict(interaction.properties), {}
-    for name, place in _FLAT.items():
-        value = get(interaction, name)
-        if value is not None:
+    for name, value in _flat_facts(interaction):
+        if value or not is_empty(value):
+            moved[name] = place = name.replace(".", "_")
             flat[place] = text(value)
-            moved[name] = place
     if "item.id" in moved:
-        moved["items"] = _FLAT["item.id"]
-    partly = frozenset({"items"}) if len(interaction.items) > 1 else _NOTHING
-    common = {name: getattr(interaction, name) for name in _CARRIED_OVER} | {"properties": flat}
+        moved["items"] = moved["item.id"]
+    partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
     if isinstance(interaction, Engagement):
-        return Event(type="custom", name=interaction.action, **common), moved, partly
+        return _event_of(interaction, flat), moved, partly
     usual = USUAL_NAMES.get(interaction.type)
     if interaction.name and interaction.name != usual:
         partly |= {"type"}
     return replace(interaction, type="custom", name=interaction.name or usual, properties=flat), moved, partly
 
 
-_FLAT: Final = {
-    "decision_id": "decision_id",
-    "slot_id": "slot_id",
-    "variations": "variations",
-    "placement": "placement",
-    "label": "label",
-    "item.kind": "item_kind",
-    "item.id": "item_id",
-    "item.parent_id": "item_parent_id",
-}
-_CARRIED_OVER: Final = (
-    "id",
-    "origin",
-    "received_at",
-    "occurred_at",
-    "user",
-    "session",
-    "page",
-    "device",
-    "channel",
-    "brand",
-    "consent",
-    "outside",
-)
+_ITEMS: Final = frozenset({"items"})
+
+
+def _flat_facts(interaction: Interaction) -> list[tuple[str, Any]]:
+    """What a custom event says in properties, by canonical name or reference: `item.id` as `item_id`."""
+    facts: list[tuple[str, Any]] = [("placement", interaction.placement)]
+    if isinstance(interaction, Engagement):
+        facts = [
+            ("decision_id", interaction.decision_id),
+            ("slot_id", interaction.slot_id),
+            ("variations", interaction.variations),
+            ("placement", interaction.placement),
+            ("label", interaction.label),
+        ]
+    if interaction.items:
+        first = interaction.items[0]
+        facts += [("item.kind", first.kind), ("item.id", first.id), ("item.parent_id", first.parent_id)]
+    return facts
+
+
+def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:
+    """The custom event of the same person, place and time, called by the action."""
+    return Event(
+        type="custom",
+        name=engagement.action,
+        id=engagement.id,
+        origin=engagement.origin,
+        received_at=engagement.received_at,
+        occurred_at=engagement.occurred_at,
+        user=engagement.user,
+        session=engagement.session,
+        page=engagement.page,
+        device=engagement.device,
+        channel=engagement.channel,
+        brand=engagement.brand,
+        consent=engagement.consent,
+        properties=properties,
+        outside=engagement.outside,
+    )
 
 
 def _requests(parts: Sequence[tuple[int, Part]], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert
 
 from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
@@ -212,8 +212,6 @@ def read_event(raw: Mapping[str, Any], type_key: str) -> Told:
 _EVENT_KEYS: Final = frozenset({"name", "properties"})
 _TEXT: Final = frozenset({str})
 _NUMBER: Final = frozenset({int, float})
-_NUMBER_OR_NONE: Final = frozenset({int, float, type(None)})
-_TEXT_OR_NONE: Final = frozenset({str, type(None)})
 
 
 def _take(properties: dict[str, Any], key: str, types: frozenset[type]) -> Any:
@@ -226,22 +224,17 @@ def _take_cart(properties: dict[str, Any]) -> tuple[CartItem, ...] | None:
     lines = properties.get("cart")
     if not isinstance(lines, list):
         return None
-    items = [_cart_item(line) for line in lines]
-    if None in items:
+    try:
+        items = tuple([_cart_item(line) for line in lines])
+    except ValidationError:
         return None
     del properties["cart"]
-    return tuple(items)  # type: ignore[arg-type]  # none is None
+    return items
 
 
-def _cart_item(line: object) -> CartItem | None:
-    """One cart line as the vendors write it; None where its keys have not the documented types."""
-    if not isinstance(line, dict):
-        return None
-    product, quantity, price = line.get("productId"), line.get("quantity"), line.get("itemPrice")
-    numbers_fit = type(quantity) in _NUMBER_OR_NONE and type(price) in _NUMBER_OR_NONE
-    if not numbers_fit or type(product) not in _TEXT_OR_NONE:
-        return None
-    return CartItem(product, quantity, price, rest(line, _CART_KEYS) or None)
+def _cart_item(raw: Any) -> CartItem:
+    line = convert(raw, CartLine)
+    return CartItem(line.productId, line.quantity, line.itemPrice, rest(raw, _CART_KEYS) or None)
 
 
 # Out
@@ -251,8 +244,8 @@ class CartLine(Struct, frozen=True, omit_defaults=True):
     """One cart line as the vendors write it."""
 
     productId: str | None = None
-    quantity: float | None = None
-    itemPrice: float | None = None
+    quantity: int | float | None = None
+    itemPrice: int | float | None = None
 
 
 _CART_KEYS: Final = names(CartLine)
@@ -260,6 +253,10 @@ FIELDS: Final = tuple(KEYS.items())
 """Each canonical field of an event with its key."""
 values: Final = attrgetter(*KEYS)
 """The values of an event's canonical fields, in that order."""
+
+
+extras_of: Final = attrgetter("extras")
+"""A cart item's extras."""
 
 
 def cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
@@ -315,16 +312,7 @@ def conform(event: Event, type_key: str) -> Conformed:
     kind = KINDS.get(event.type, _OPEN)
     sent: dict[str, Any] = {}
     said: list[str] = []
-    for (name, key), value in zip(FIELDS, values(event), strict=True):
-        if value is None or is_empty(value):
-            continue
-        if name == "cart":
-            formed = cart_lines(value) if all(map(_is_whole, value)) else None
-        else:
-            formed = _formed(kind.forms.get(key), value)
-        if formed is not None:
-            sent[key] = formed
-            said.append(name)
+    _add_fields(event, kind.forms, sent, said)
     for key, value in event.properties.items():
         if key in sent or key == type_key or (not value and is_empty(value)):
             continue
@@ -335,16 +323,44 @@ def conform(event: Event, type_key: str) -> Conformed:
     missing: tuple[str, ...] = ()
     if not kind.required <= sent.keys():
         missing = tuple([NAMES.get(key, f"properties.{key}") for key in kind.required if key not in sent])
-    partly = _CART_IN_PART if event.cart and any(item.extras for item in event.cart) else _NOTHING
+    partly = _CART_IN_PART if event.cart and any(map(extras_of, event.cart)) else _NOTHING
     return Conformed(sent, missing, said, partly)
+
+
+def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any], said: list[str]) -> None:
+    """Add the canonical fields: of documented forms by their types, but for long transaction ids and partial carts."""
+    if event.value is not None:
+        sent["value"] = event.value
+        said.append("value")
+    if event.currency:
+        sent["currency"] = event.currency
+        said.append("currency")
+    if event.quantity is not None:
+        sent["quantity"] = event.quantity
+        said.append("quantity")
+    if event.product_id:
+        sent["productId"] = event.product_id
+        said.append("product_id")
+    if event.cart and (lines := _whole_cart_lines(event.cart)):
+        sent["cart"] = lines
+        said.append("cart")
+    if event.transaction_id and ("uniqueTransactionId" not in forms or _is_short_text(event.transaction_id)):
+        sent["uniqueTransactionId"] = event.transaction_id
+        said.append("transaction_id")
+
+
+def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:
+    """A cart with every documented key; None where a line lacks one."""
+    lines: list[CartLine] = []
+    for item in cart:
+        if item.product_id is None or item.quantity is None or item.item_price is None:
+            return None
+        lines.append(CartLine(item.product_id, item.quantity, item.item_price))
+    return lines
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 _CART_IN_PART: Final = frozenset({"cart"})
-
-
-def _is_whole(item: CartItem) -> bool:
-    return item.product_id is not None and item.quantity is not None and item.item_price is not None
 
 
 def _formed(form: Form | None, value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.contract import Inbound
-from gateway.model import CartItem, Device, Engagement, Event, Interaction, Origin, Session, User
+from gateway.model import NO_DEVICE, CartItem, Device, Engagement, Event, Interaction, Origin, Session, User
 from gateway.times import from_iso
 from gateway.wire import names, rest
 from mappings.auxia import wire
@@ -62,16 +62,20 @@ def _camel_event(event: Any) -> Any:
     if not isinstance(event, dict):
         return event
     for key in ("eventProperties", "userProperties"):
-        if isinstance(given := event.get(key), dict):
+        given = event.get(key)
+        if isinstance(given, dict) and not all(map(_is_settled, given.values())):
             values = {
-                name: value
-                if type(value) is dict and len(value) == 1 and not _SETTLED.isdisjoint(value)
-                else _camel_value(value)
+                name: value if _is_settled(value) else _camel_value(value)
                 for name, value in given.items()
                 if value is not None
             }
             event = {**event, key: values}
     return event
+
+
+def _is_settled(value: Any) -> bool:
+    """Whether a typed value has no other form."""
+    return type(value) is dict and len(value) == 1 and not _SETTLED.isdisjoint(value)
 
 
 def _camel_value(value: Any) -> Any:
@@ -103,21 +107,24 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Mapping[str, A
         "occurred_at": occurred_at,
         "plain": fields | properties,
     }
-    if type_ == "custom":
-        fields["name"] = one.eventName
-    if one.deviceId is not None:
-        fields["device"] = Device(id=one.deviceId)
     return Event(
         id=f"{inbound.id}-{index}",
         origin=Origin("auxia", "events", one.eventName, spelling),
         received_at=inbound.received_at,
-        type=type_,
         occurred_at=occurred_at,
+        type=type_,
+        name=one.eventName if type_ == "custom" else fields.get("name"),
+        value=fields.get("value"),
+        currency=fields.get("currency"),
+        quantity=fields.get("quantity"),
+        product_id=fields.get("product_id"),
+        cart=fields.get("cart"),
+        transaction_id=fields.get("transaction_id"),
         user=User(body.userId),
         session=Session(one.sessionId),
+        device=NO_DEVICE if one.deviceId is None else Device(id=one.deviceId),
         properties=properties,
         outside={"": beside, "body": rest(tree, _EVENTS_KEYS)},
-        **fields,
     )
 
 
@@ -132,8 +139,8 @@ def _fields_of(given: Mapping[str, Any], readers: _Readers) -> tuple[dict[str, A
     fields: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for key, value in given.items():
-        plain = wire.plain(value)
-        canonical = readers[key](plain) if key in readers else None
+        plain, read = wire.plain(value), readers.get(key)
+        canonical = None if read is None else read(plain)
         if canonical is None:
             properties[key] = plain
         else:
@@ -153,24 +160,17 @@ def _cart(value: Any) -> tuple[CartItem, ...] | None:
     """A cart from its JSON text with the canonical keys; None where it is no such text."""
     try:
         lines = msgspec.json.decode(value) if isinstance(value, str) else None
+        return tuple([_cart_item(line) for line in lines]) if isinstance(lines, list) else None
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    if not isinstance(lines, list):
-        return None
-    items = [_cart_item(line) for line in lines]
-    return None if None in items else tuple([item for item in items if item is not None])
 
 
-def _cart_item(line: Any) -> CartItem | None:
-    if not isinstance(line, dict):
-        return None
-    product, quantity, price = line.get("product_id"), line.get("quantity"), line.get("item_price")
-    if _text(product) is not product or _number(quantity) is not quantity or _number(price) is not price:
-        return None
-    return CartItem(product, quantity, price, rest(line, _CART_KEYS) or None)
+def _cart_item(raw: Any) -> CartItem:
+    line = msgspec.convert(raw, wire.CartLine)
+    return CartItem(line.product_id, line.quantity, line.item_price, rest(raw, _CART_KEYS) or None)
 
 
-_CART_KEYS: Final = frozenset({"product_id", "quantity", "item_price"})
+_CART_KEYS: Final = names(wire.CartLine)
 _CUSTOM_READERS: Final[_Readers] = {
     "value": _number,
     "currency": _text,

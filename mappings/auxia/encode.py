@@ -1,16 +1,21 @@
 """From interactions to the vendor's bodies."""
 
+from operator import attrgetter
 from typing import Any, Final
 
 from gateway.contract import Encoded, Part, Refusal
 from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
-from gateway.times import moment
+from gateway.times import to_iso
 from gateway.wire import known, without_nulls
 from mappings.auxia import wire
 
 # What each endpoint says of an interaction from elsewhere, where it is known.
 _ENGAGEMENT_SAID: Final = frozenset({"action", "variations", "placement", "label", "user.id"})
 _EVENT_SAID: Final = frozenset({"type", "name", *wire.FIELDS, "user.id", "session.id", "device.id"})
+_NOTHING: Final[frozenset[str]] = frozenset()
+_CART: Final = frozenset({"cart"})
+_fields: Final = attrgetter(*wire.FIELDS)
+_extras: Final = attrgetter("extras")
 
 # Out, another vendor's interactions
 
@@ -19,77 +24,76 @@ def engagement(interaction: Engagement, project_id: str) -> Encoded | Refusal:
     """Another vendor's engagement, one call for each variation, or why it cannot be said."""
     tracking_id = interaction.slot_id or interaction.decision_id
     treatments = [variation for variation in interaction.variations or () if variation]
-    needed = {
-        "decision_id": tracking_id,
-        "placement": interaction.placement,
-        "user.id": interaction.user.id,
-        "variations": treatments,
-    }
-    missing = tuple([name for name, value in needed.items() if not value])
-    if missing:
-        return Refusal("missing", missing)
-    said = {"slot_id" if interaction.slot_id else "decision_id"}
+    if not (tracking_id and interaction.placement and interaction.user.id and treatments):
+        needed = {
+            "decision_id": tracking_id,
+            "placement": interaction.placement,
+            "user.id": interaction.user.id,
+            "variations": treatments,
+        }
+        return Refusal("missing", tuple([name for name, value in needed.items() if not value]))
+    said = ["slot_id" if interaction.slot_id else "decision_id"]
     time = interaction.received_at
     if interaction.occurred_at is not None and 1 <= interaction.occurred_at <= wire.MOST:
         time = interaction.occurred_at
-        said.add("occurred_at")
-    content = {
-        "projectId": project_id,
-        "userId": interaction.user.id,
-        "treatmentTrackingId": tracking_id,
-        "surface": interaction.placement,
-        "interactionType": wire.WORDS[interaction.action],
-        "interactionTimeMicros": time,
-    }
-    if interaction.label:
-        content["actionName"] = interaction.label
-    parts = tuple([Part("interaction", content | {"treatmentId": treatment}) for treatment in treatments])
-    return Encoded(parts, _ENGAGEMENT_SAID | said)
+        said.append("occurred_at")
+    parts: list[Part] = []
+    for treatment in treatments:
+        content = wire.Interaction(
+            projectId=project_id,
+            userId=interaction.user.id,
+            treatmentTrackingId=tracking_id,
+            surface=interaction.placement,
+            interactionType=wire.WORDS[interaction.action],
+            interactionTimeMicros=time,
+            actionName=interaction.label or None,
+            treatmentId=treatment,
+        )
+        parts.append(Part("interaction", content))
+    return Encoded(tuple(parts), _ENGAGEMENT_SAID.union(said))
 
 
 def event(interaction: Event, project_id: str) -> Encoded | Refusal:
     """Another vendor's event, or why it cannot be said."""
     custom = interaction.type == "custom"
     name = interaction.name or USUAL_NAMES.get(interaction.type)
-    missing = [*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))]
-    if missing:
-        return Refusal("missing", tuple(missing))
+    if not (name and interaction.user.id):
+        return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"eventName": name if custom else interaction.type, "insertId": interaction.id}
-    values, said = _values(interaction, None if custom else name)
+    said: list[str] = []
+    values = _values(interaction, None if custom else name, said)
     if values:
         content["eventProperties"] = values
     time = None if interaction.occurred_at is None else _timestamp(interaction.occurred_at)
     if time:
-        said.add("occurred_at")
+        said.append("occurred_at")
     content["clientEventTimestamp"] = time or _timestamp(interaction.received_at)
     if interaction.session.id:
         content["sessionId"] = interaction.session.id
     if interaction.device.id:
         content["deviceId"] = interaction.device.id
-    partly = {"cart"} if interaction.cart and any(item.extras for item in interaction.cart) else ()
+    partly = _CART if interaction.cart and any(map(_extras, interaction.cart)) else _NOTHING
     envelope = {"projectId": project_id, "userId": interaction.user.id}
-    return Encoded((Part("events", content, envelope),), _EVENT_SAID | said, frozenset(partly))
+    return Encoded((Part("events", content, envelope),), _EVENT_SAID.union(said), partly)
 
 
-def _values(interaction: Event, name: str | None) -> tuple[dict[str, Any], set[str]]:
-    """An event's fields and properties as typed values, a field before a property; gives the properties' names."""
+def _values(interaction: Event, name: str | None, said: list[str]) -> dict[str, Any]:
+    """An event's fields and properties as typed values, a field before a property; adds the properties' names."""
     values: dict[str, Any] = {"name": wire.typed(name)} if name else {}
-    for key in wire.FIELDS:
-        value = getattr(interaction, key)
-        if not is_empty(value):
+    for key, value in zip(wire.FIELDS, _fields(interaction), strict=True):
+        if value is not None and (value or not is_empty(value)):
             values[key] = wire.typed_cart(value) if key == "cart" else wire.typed(value)
-    said: set[str] = set()
     for key, value in interaction.properties.items():
-        if key not in values and not is_empty(value):
+        if key not in values and (value or not is_empty(value)):
             values[key] = wire.typed(value)
-            said.add(f"properties.{key}")
-    return values, said
+            said.append(f"properties.{key}")
+    return values
 
 
 def _timestamp(micros: int) -> str | None:
     """`2026-11-21T10:00:00.123456Z`; None outside the years 1 to 9999."""
-    time = moment(micros)
-    return None if time is None else time.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    time = to_iso(micros, "microseconds")
+    return time and time + "Z"
 
 
 # Out, back to Auxia itself: as it came
@@ -138,8 +142,9 @@ def _own_values(interaction: Event) -> dict[str, Any]:
     """The event's values, each typed as it came unless it is no longer the very value that came."""
     spelling = interaction.origin.spelling
     given, came = spelling["eventProperties"], spelling["plain"]
-    named = wire.FIELDS if interaction.type == "custom" else ("name", *wire.FIELDS)
-    fields = {key: value for key in named if (value := getattr(interaction, key)) is not None}
+    fields = {key: value for key, value in zip(wire.FIELDS, _fields(interaction), strict=True) if value is not None}
+    if interaction.type != "custom" and interaction.name is not None:
+        fields = {"name": interaction.name, **fields}
     values = {}
     for key, value in (interaction.properties | fields).items():
         if value is not None:

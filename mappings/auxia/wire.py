@@ -13,24 +13,25 @@ from gateway.wire import Shape, json_text, names, without_nulls
 LEAST: Final = -(2**63)
 MOST: Final = 2**63 - 1
 Int64 = Annotated[int, Meta(ge=LEAST, le=MOST)] | Annotated[str, Meta(pattern="^-?[0-9]{1,18}$")]
+InteractionType = Literal["VIEWED", "CLICKED", "SNOOZED", "DISMISSED", "CTA_COMPLETED", "SWIPE"]
 _NonEmpty = Annotated[str, Meta(min_length=1)]
 
 
-class _Wire(Struct, frozen=True):
+class _Wire(Struct, frozen=True, omit_defaults=True):
     """The vendor's conventions: camelCase; an explicit null says no more than absence."""
 
 
-class Interaction(_Wire, frozen=True):
+class Interaction(_Wire, frozen=True, kw_only=True):
     """The body of LogTreatmentInteraction."""
 
     projectId: str
-    treatmentTrackingId: _NonEmpty
-    interactionType: Literal["VIEWED", "CLICKED", "SNOOZED", "DISMISSED", "CTA_COMPLETED", "SWIPE"]
-    interactionTimeMicros: Int64
     userId: str | None = None
-    treatmentId: str | None = None
+    treatmentTrackingId: _NonEmpty
     surface: str | None = None
+    interactionType: InteractionType
+    interactionTimeMicros: Int64
     actionName: str | None = None
+    treatmentId: str | None = None
 
 
 class Value(_Wire, frozen=True):
@@ -70,7 +71,7 @@ INTERACTION: Final = Shape(Interaction)
 EVENTS: Final = Shape(Events)
 INTERACTION_ENDPOINT: Final = Endpoint("interaction", "POST", ("/v1/LogTreatmentInteraction",))
 EVENTS_ENDPOINT: Final = Endpoint("events", "POST", ("/v1/LogEvents",))
-ACTIONS: Final[dict[str, Action]] = {
+ACTIONS: Final[dict[InteractionType, Action]] = {
     "VIEWED": "view",
     "CLICKED": "click",
     "SNOOZED": "snooze",
@@ -78,7 +79,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "CTA_COMPLETED": "complete",
     "SWIPE": "swipe",
 }
-WORDS: Final = {action: word for word, action in ACTIONS.items()}
+WORDS: Final[dict[Action, InteractionType]] = {action: word for word, action in ACTIONS.items()}
 TYPES: Final[dict[str, EventType]] = {type_: type_ for type_ in get_args(EventType) if type_ != "custom"}
 """The canonical type of each event name that is one; every other name is a custom event's."""
 FIELDS: Final = ("value", "currency", "quantity", "product_id", "cart", "transaction_id")
@@ -135,21 +136,28 @@ def documented(value: dict[str, Any]) -> dict[str, Any]:
     return {**value, "longValue": str(number)} if isinstance(number, int) else value
 
 
+_KIND_OF: Final = {str: "stringValue", bool: "booleanValue", float: "doubleValue"}
+"""The kind of typed value for each type of JSON value that has one of its own."""
+
+
 def typed(value: Any) -> dict[str, Any]:
     """A value as the vendor types it: what is no text, boolean, int64 or other number is compact JSON text."""
-    if isinstance(value, str):
-        return {"stringValue": value}
-    if isinstance(value, bool):
-        return {"booleanValue": value}
-    if isinstance(value, float):
-        return {"doubleValue": value}
+    kind = _KIND_OF.get(type(value))
+    if kind is not None:
+        return {kind: value}
     if isinstance(value, int):
         return {"longValue" if LEAST <= value <= MOST else "stringValue": str(value)}
     return {"stringValue": json_text(without_nulls(value))}
 
 
+class CartLine(Struct, frozen=True, omit_defaults=True):
+    """One line of a cart under its canonical keys."""
+
+    product_id: str | None = None
+    quantity: int | float | None = None
+    item_price: int | float | None = None
+
+
 def typed_cart(cart: tuple[CartItem, ...]) -> dict[str, Any]:
     """A cart as compact JSON text with the canonical keys."""
-    return typed(
-        [{"product_id": one.product_id, "quantity": one.quantity, "item_price": one.item_price} for one in cart]
-    )
+    return {"stringValue": json_text([CartLine(one.product_id, one.quantity, one.item_price) for one in cart])}

@@ -30,6 +30,8 @@ _CONTEXT_KEYS: Final = {context: names(context) for context in (wire.Context, wi
 _DEVICE_KEYS: Final = names(wire.Device)
 _PAGE_KEYS: Final = names(wire.Page)
 
+_CHANNELS: Final = ("web", "app")
+
 
 def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     """The engagements of a body, in order; a SLOT_IMP is one view for each of its slots."""
@@ -173,6 +175,8 @@ def _shared(body: wire.Engagements | wire.Events | wire.PageView, tree: Any, sha
     if context:
         outside["context"] = rest(tree["context"], _CONTEXT_KEYS[type(context)])
         channel = context.channel and context.channel.lower()
+        if channel is not None and channel not in _CHANNELS and (faults := shape.faults(tree)):
+            raise Malformed(faults)
         if context.device:
             device = Device(context.device.ip)
             outside["context.device"] = rest(tree["context"]["device"], _DEVICE_KEYS)

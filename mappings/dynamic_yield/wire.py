@@ -44,7 +44,8 @@ class Page(_Wire, frozen=True):
     locale: str | None = None
 
 
-Channel = Annotated[str, Meta(pattern="^(?i:web|app)$")]
+Channel = Annotated[str, Meta(extra_json_schema={"pattern": "^(?i:web|app)$"})]
+"""WEB or APP in any case; the decoder checks it, for a pattern costs more than all else."""
 
 
 class Context(_Wire, frozen=True):

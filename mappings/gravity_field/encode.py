@@ -14,7 +14,7 @@ from gateway.model import (
     Event,
     Interaction,
 )
-from gateway.times import moment
+from gateway.times import to_iso
 from gateway.wire import known, restored, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.gravity_field import wire
@@ -102,8 +102,8 @@ def _envelope(interaction: Interaction) -> dict[str, Any]:
 
 def _event_time(micros: int) -> str | None:
     """`2026-11-21T10:00:00.000+00:00`, cut to milliseconds; None outside the years 1 to 9999."""
-    time = moment(micros)
-    return None if time is None else time.isoformat(timespec="milliseconds")
+    time = to_iso(micros, "milliseconds")
+    return time and time + "+00:00"
 
 
 # Out, back to Gravity Field itself: as it came

@@ -14,7 +14,7 @@ from gateway.model import (
     Interaction,
     is_empty,
 )
-from gateway.times import moment
+from gateway.times import to_iso
 from gateway.wire import json_text, known, restored, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
@@ -112,11 +112,8 @@ def _envelope(interaction: Interaction) -> dict[str, Any]:
 
 def _event_time(micros: int) -> str | None:
     """`2026-11-21T10:00:00Z`, with milliseconds only when they are not zero; None outside the years 1 to 9999."""
-    time = moment(micros)
-    if time is None:
-        return None
-    milliseconds = time.microsecond >= 1000
-    return time.isoformat(timespec="milliseconds" if milliseconds else "seconds").removesuffix("+00:00") + "Z"
+    time = to_iso(micros, "milliseconds" if micros % 1_000_000 >= 1000 else "seconds")
+    return time and time + "Z"
 
 
 # Out, back to the SDK API itself: as it came

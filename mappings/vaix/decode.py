@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 from msgspec import structs
 
 from gateway.contract import Inbound
-from gateway.model import Engagement, Event, Interaction, Item, Origin, Page, User
+from gateway.model import NO_PAGE, NO_USER, Engagement, Event, Interaction, Item, Origin, Page, User
 from mappings.vaix import wire
 
 
@@ -13,24 +13,47 @@ def interaction(inbound: Inbound, tree: Any) -> Interaction:
     """The one interaction of a body."""
     body = wire.TRACKED.read(tree)
     form = wire.FORMS[body.event_type]
-    data = dict(body.data or {})
+    data = dict(body.data) if body.data else {}
     spelling: dict[str, Any] = {"user_id": "user_id" in tree, "data": body.data is not None}
-    common: dict[str, Any] = {
-        "id": f"{inbound.id}-0",
-        "origin": Origin("vaix", "events", body.event_type, spelling),
-        "received_at": inbound.received_at,
-    }
-    if form.ids and form.ids.read:
-        common["items"] = _items(form.ids, data, spelling)
-    texts = {name: data.pop(key) for key, name in form.texts.items() if isinstance(data.get(key), str)}
+    items = _items(form.ids, data, spelling) if form.ids and form.ids.read else ()
+    texts: dict[str, str] = {}
+    for key, name in form.texts.items():
+        if isinstance(data.get(key), str):
+            texts[name] = data.pop(key)
+    origin = Origin("vaix", "events", body.event_type, spelling)
+    user = NO_USER if body.user_id is None else User(_text(body.user_id))
+    page = NO_PAGE
     if "page.location" in texts or "page.referrer" in texts:
-        common["page"] = Page(location=texts.pop("page.location", None), referrer=texts.pop("page.referrer", None))
-    if body.user_id is not None:
-        common["user"] = User(_text(body.user_id))
+        page = Page(location=texts.get("page.location"), referrer=texts.get("page.referrer"))
     if form.action:
-        return Engagement(action=form.action, properties=data, **common, **texts)
-    name = body.event_type if form.type == "custom" else None
-    return Event(type=form.type, name=name, properties=data, **common, **texts)
+        return Engagement(
+            id=f"{inbound.id}-0",
+            origin=origin,
+            received_at=inbound.received_at,
+            action=form.action,
+            label=texts.get("label"),
+            placement=texts.get("placement"),
+            items=items,
+            user=user,
+            page=page,
+            channel=texts.get("channel"),
+            brand=texts.get("brand"),
+            properties=data,
+        )
+    return Event(
+        id=f"{inbound.id}-0",
+        origin=origin,
+        received_at=inbound.received_at,
+        type=form.type,
+        name=body.event_type if form.type == "custom" else None,
+        placement=texts.get("placement"),
+        items=items,
+        user=user,
+        page=page,
+        channel=texts.get("channel"),
+        brand=texts.get("brand"),
+        properties=data,
+    )
 
 
 def _text(user_id: str | float) -> str:

@@ -1,26 +1,52 @@
 """From interactions to the vendor's body: another vendor's composed, Vaix's own as it came."""
 
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any, Final
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from gateway.contract import Encoded, Part, Refusal
-from gateway.facts import applies, get
-from gateway.model import USUAL_NAMES, Engagement, Event, Interaction, Item, is_empty
-from gateway.wire import known, without_nulls
+from gateway.facts import applies
+from gateway.model import (
+    ENGAGEMENT_FIELDS,
+    EVENT_FIELDS,
+    SHARED_FIELDS,
+    USUAL_NAMES,
+    Engagement,
+    Interaction,
+    Item,
+    is_empty,
+)
+from gateway.wire import without_nulls
 from mappings.vaix import wire
 
-_RAW: Final = {name: attrgetter(name) for form in wire.FORMS.values() for name in form.texts.values()}
+_Reader = tuple[str, str, Callable[[Any], Any]]
+
+
+def _readers(fields: Iterable[str]) -> dict[str, tuple[_Reader, ...]]:
+    """For each event type its keys that hold text, with the names and the values of these fields in the model."""
+    return {
+        word: tuple([(key, name, attrgetter(name)) for key, name in form.texts.items() if name in fields])
+        for word, form in wire.FORMS.items()
+    }
+
+
+_ENGAGEMENT_TEXTS: Final = _readers(SHARED_FIELDS | ENGAGEMENT_FIELDS)
+_EVENT_TEXTS: Final = _readers(SHARED_FIELDS | EVENT_FIELDS)
 
 # What every event type says of an interaction from elsewhere, where it is known.
 _ENGAGEMENT_FACTS: Final = ("decision_id", "slot_id", "variations", "label")
 _EVENT_FACTS: Final = ("value", "currency", "quantity", "product_id", "cart", "transaction_id")
+_ENGAGEMENT_VALUES: Final = attrgetter(*_ENGAGEMENT_FACTS)
+_EVENT_VALUES: Final = attrgetter(*_EVENT_FACTS)
 _ENGAGEMENT_SAID: Final = frozenset({"user.id", "action", *_ENGAGEMENT_FACTS})
 _EVENT_SAID: Final = frozenset({"user.id", "type", "name", *_EVENT_FACTS})
 _NOTHING: Final[frozenset[str]] = frozenset()
+_CART: Final = frozenset({"cart"})
 _ITEMS: Final = frozenset({"items"})
 _PLACED_ITEMS: Final = frozenset({"items", "items.position"})
+_extras: Final = attrgetter("extras")
 
 
 # Another vendor's interactions
@@ -44,25 +70,32 @@ def engagement_word(interaction: Engagement) -> wire.EventWord:
 def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, ...]) -> Encoded | Refusal:
     """Another vendor's interaction under an event type; `items` may be made of its product."""
     form = wire.FORMS[word]
-    data = _what(interaction, documented=word != "custom") | _facts(interaction)
-    told, said, partly = _say_items(form.ids, items)
-    if told and items is not interaction.items and "items" not in told:
-        del data["product_id"]
-    texts = {key: value for key, name in form.texts.items() if (value := get(interaction, name))}
-    data |= told | texts
+    data = _what(interaction, documented=word != "custom")
+    partly = _add_facts(data, interaction)
+    said: list[str] = []
+    if items:
+        told, names, in_part = _say_items(form.ids, items)
+        if items is not interaction.items and "items" not in told:
+            del data["product_id"]
+        data.update(told)
+        said.extend(names)
+        partly |= in_part
+    texts = _ENGAGEMENT_TEXTS if isinstance(interaction, Engagement) else _EVENT_TEXTS
+    for key, name, read in texts[word]:
+        value = read(interaction)
+        if value:
+            data[key] = value
+            said.append(name)
     missing = _missing(interaction, word, data)
     if missing:
         return Refusal("missing", tuple(sorted(missing)))
-    said |= _ENGAGEMENT_SAID if isinstance(interaction, Engagement) else _EVENT_SAID
-    said |= {form.texts[key] for key in texts}
     if interaction.properties:
-        said |= _add_properties(data, interaction.properties, form)
-    if isinstance(interaction, Event) and interaction.cart and any(line.extras for line in interaction.cart):
-        partly |= {"cart"}
+        _add_properties(data, interaction.properties, form, said)
     content: dict[str, Any] = {"event_type": word, "user_id": interaction.user.id or None}
     if data:
         content["data"] = data
-    return Encoded((Part("events", content),), said, partly)
+    base = _ENGAGEMENT_SAID if isinstance(interaction, Engagement) else _EVENT_SAID
+    return Encoded((Part("events", content),), base.union(said), partly)
 
 
 def _what(interaction: Interaction, *, documented: bool) -> dict[str, Any]:
@@ -75,22 +108,30 @@ def _what(interaction: Interaction, *, documented: bool) -> dict[str, Any]:
     return {"event": interaction.type, "name": name} if name else {"event": interaction.type}
 
 
-def _facts(interaction: Interaction) -> dict[str, Any]:
-    """What the model knows of the campaign or the business, by its canonical names."""
-    wanted = _ENGAGEMENT_FACTS if isinstance(interaction, Engagement) else _EVENT_FACTS
-    facts = {name: value for name in wanted if not is_empty(value := getattr(interaction, name))}
-    if "cart" in facts:
-        facts["cart"] = [
-            known(product_id=line.product_id or None, quantity=line.quantity, item_price=line.item_price)
-            for line in facts["cart"]
-        ]
-    return facts
+class _CartLine(Struct, frozen=True, omit_defaults=True):
+    """One line of a cart under its canonical keys."""
+
+    product_id: str | None = None
+    quantity: float | None = None
+    item_price: float | None = None
+
+
+def _add_facts(data: dict[str, Any], interaction: Interaction) -> frozenset[str]:
+    """Adds what the model knows of the campaign or the business, by its canonical names; gives what it says in part."""
+    if isinstance(interaction, Engagement):
+        facts = zip(_ENGAGEMENT_FACTS, _ENGAGEMENT_VALUES(interaction), strict=True)
+        data.update([(name, value) for name, value in facts if value])
+        return _NOTHING
+    facts = zip(_EVENT_FACTS, _EVENT_VALUES(interaction), strict=True)
+    data.update([(name, value) for name, value in facts if value or not is_empty(value)])
+    if not interaction.cart:
+        return _NOTHING
+    data["cart"] = [_CartLine(line.product_id or None, line.quantity, line.item_price) for line in interaction.cart]
+    return _CART if any(map(_extras, interaction.cart)) else _NOTHING
 
 
 def _say_items(ids: wire.Ids | None, items: tuple[Item, ...]) -> tuple[dict[str, Any], frozenset[str], frozenset[str]]:
     """The items under the event type's own keys, or else under `items`; with the names that says, and says in part."""
-    if not items:
-        return {}, _NOTHING, _NOTHING
     fitting = _fitting(ids, items) if ids else ()
     if ids is None or not fitting:
         return {"items": [_canonical(item) for item in items]}, _PLACED_ITEMS, _NOTHING
@@ -127,9 +168,9 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     ids = form.ids
     missing = set() if interaction.user.id or word in wire.ANYBODYS else {"user.id"}
     for key in form.required:
-        name, value = form.texts.get(key), interaction.properties.get(key)
         if key in data:
             continue
+        name, value = form.texts.get(key), interaction.properties.get(key)
         if name and applies(interaction, name):
             missing.add(name)
         elif (ids and ids.many) or not (value and isinstance(value, str)):
@@ -137,15 +178,14 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     return missing
 
 
-def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> set[str]:
-    """Adds the properties whose keys are free, and names them."""
-    said = set()
+def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form, said: list[str]) -> None:
+    """Adds the properties whose keys are free, and their names to what is said."""
     for key, value in properties.items():
-        fits = form.texts.get(key) != "page.referrer" or isinstance(value, str)
-        if key not in data and fits and not is_empty(value):
+        if key in data or (not value and is_empty(value)):
+            continue
+        if isinstance(value, str) or form.texts.get(key) != "page.referrer":
             data[key] = without_nulls(value)
-            said.add(f"properties.{key}")
-    return said
+            said.append(f"properties.{key}")
 
 
 # Back to Vaix itself: as it came
@@ -155,7 +195,8 @@ def own(interaction: Interaction) -> Encoded:
     """A Vaix interaction as its body stood, nulls in `data` and all."""
     word, spelling = interaction.origin.type or "custom", interaction.origin.spelling
     form = wire.FORMS[word]  # type: ignore[index]  # Vaix's own word
-    facts = _facts(interaction)
+    facts: dict[str, Any] = {}
+    _add_facts(facts, interaction)
     if "item" in form.texts:
         facts.pop("label", None)
     data = interaction.properties | facts
@@ -163,8 +204,9 @@ def own(interaction: Interaction) -> Encoded:
         data |= _own_items(form.ids, interaction.items, spelling)
     elif "kept" in spelling:
         data.pop(spelling["kept"], None)
-    for key, name in form.texts.items():
-        value = _RAW[name](interaction)
+    texts = _ENGAGEMENT_TEXTS if isinstance(interaction, Engagement) else _EVENT_TEXTS
+    for key, _, read in texts[word]:
+        value = read(interaction)
         if value is not None:
             data[key] = value
     content: dict[str, Any] = {"event_type": word}
