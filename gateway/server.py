@@ -6,6 +6,7 @@ and `body_timeout`, its id, its caller's address. Bytes that are no request end 
 
 import asyncio
 import contextlib
+import itertools
 import re
 import secrets
 import socket
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from gateway.config import Server as Settings
 
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PROCESS: Final = secrets.token_hex(6)
+_REQUESTS: Final = itertools.count(1)
+"""What the ids of requests without one are made of: unlike any other process's, and never drawn twice."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _PATIENCE: Final = 10.0
 """Seconds that a new connection has for the head of its first request."""
@@ -74,7 +78,7 @@ class PublicServer:
         headers, query = request.headers, request.query
         given = headers.get("x-request-id", "")
         return Request(
-            id=given if _SANE_ID.fullmatch(given) else secrets.token_hex(8),
+            id=given if _SANE_ID.fullmatch(given) else f"{_PROCESS}{next(_REQUESTS):08x}",
             method=request.method,
             path=request.path,
             query=dict(query.items()) if query else {},
@@ -201,7 +205,7 @@ class _Connection(RequestHandler):
         if isinstance(exc, LineTooLong) or "Too many headers" in (message or ""):
             status = 431
         code, text = _UNHEARD.get(status, _UNHEARD[500])
-        request_id = secrets.token_hex(8)
+        request_id = f"{_PROCESS}{next(_REQUESTS):08x}"
         log = structlog.get_logger()
         if status == 500:
             log.error("answer failed", request_id=request_id, exc_info=exc)

@@ -1,0 +1,21 @@
+"""`python -m bench [core] [startup] [accept] [forward]`: all of them without a name."""
+
+import platform
+import sys
+
+from bench import core, http, startup
+
+BENCHES = {"core": core.main, "startup": startup.main, "accept": http.accept, "forward": http.forward}
+
+
+def main(names: list[str]) -> None:
+    """Run the named benches, or all."""
+    unknown = set(names) - BENCHES.keys()
+    if unknown:
+        sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    print(f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()} {platform.system()}")
+    for name in names or BENCHES:
+        BENCHES[name]()
+
+
+main(sys.argv[1:])
