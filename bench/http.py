@@ -51,9 +51,7 @@ upstream = "dy"
 
 def accept() -> None:
     """Store-mode accepts per second and CPU µs, beside bare aiohttp that answers 204."""
-    print(
-        f"\nStore-mode accept, {_CONNECTIONS} connections, {_COUNT} requests × {_ROUNDS} rounds; one vendor is delivered to"
-    )
+    print(f"\nStore-mode accept with one delivery, {_CONNECTIONS} connections, {_COUNT} requests × {_ROUNDS} rounds")
     _compare("store", ["answer"])
 
 
