@@ -52,7 +52,7 @@ class Pages:
 
     def cells(self) -> Iterator[Cell]:
         """Every row and entry that can be read."""
-        free = self._free()
+        free = self._free().union(self._maps())
         for number in range(1, self._count + 1):
             if number not in free:
                 yield from self._page_cells(self._page(number), 100 if number == 1 else 0)
@@ -85,6 +85,13 @@ class Pages:
             leaves = min(leaves, self._size // 4 - 2)
             free.update(struct.unpack_from(f">{leaves}I", page, 8))
         return free
+
+    def _maps(self) -> range:
+        """The pages that say where all others hang, in a file that can shrink, as ours can."""
+        head = self._page(1)
+        if head.startswith(_MAGIC) and not struct.unpack_from(">I", head, 52)[0]:
+            return range(0)
+        return range(2, self._count + 1, self._usable // 5 + 1)
 
     def _page_cells(self, page: bytes, start: int) -> Iterator[Cell]:
         kind = page[start] if page else 0

@@ -9,6 +9,7 @@ from typing import Final
 _BALLAST: Final = 16 << 20
 _LEAST: Final = 4 << 20
 """A ballast smaller than this is none."""
+_SCARCE: Final = 256 << 20
 _OF_FREE: Final = 0.8
 """The part of the disk's free space that the store may use where no `max_size` is set."""
 _PROBE: Final = 1.0
@@ -27,11 +28,19 @@ class Room:
     def measure(self, own: int) -> None:
         """Bound the store by the disk where nothing else bounds it; `own` are the bytes that it has already."""
         if self.max_size is None:
-            self.max_size = int((shutil.disk_usage(self._ballast.parent).free + own) * _OF_FREE)
+            self.max_size = int((self._free() + own) * _OF_FREE)
 
     def is_over(self, size: int) -> bool:
         """Whether the store has reached its bound."""
         return self.max_size is not None and size >= self.max_size
+
+    def is_too_tight(self, size: int) -> bool:
+        """Whether inbounds of so many bytes do not fit the disk: they are written to the WAL, and then to the file."""
+        return self._free() < 3 * size + _LEAST
+
+    def is_scarce(self) -> bool:
+        """Whether so little is free that the WAL must stay small: what it holds must fit the file as well."""
+        return self._free() < _SCARCE
 
     def is_stale(self) -> bool:
         """Whether it is time to look again; looking is then up to the caller."""
@@ -50,6 +59,10 @@ class Room:
         self.refuse(reason)
         self._ballast.unlink(missing_ok=True)
 
+    def is_back(self) -> bool:
+        """Whether the ballast could be taken and there is still room."""
+        return self.reserve() and not self.is_too_tight(0)
+
     def reserve(self) -> bool:
         """Take the ballast, as much of it as there is room for; gives whether that is enough."""
         if self._ballast.exists() and self._ballast.stat().st_size >= _LEAST:
@@ -58,6 +71,9 @@ class Room:
         while size >= _LEAST and not self._take(size):
             size //= 2
         return size >= _LEAST
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._ballast.parent).free
 
     def _take(self, size: int) -> bool:
         try:

@@ -45,7 +45,7 @@ def salvage(folder: Path) -> None:
     for path in _triple(begun):
         path.unlink(missing_ok=True)
     pages = Pages(folder / schema.FILES[0], folder / schema.FILES[1])
-    connection = sqlite3.connect(begun, isolation_level=None)
+    connection = schema.create(begun)
     try:
         schema.migrate(connection, begun)
         connection.execute("PRAGMA synchronous = OFF")

@@ -1,5 +1,6 @@
 """The SQLite file: its tables, its pragmas, its lock, and how an older one is taken up."""
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -8,6 +9,10 @@ from typing import Final
 
 from gateway.errors import StoreUnusable
 
+_BUSY: Final = 10_000
+"""Milliseconds that a statement waits for another connection."""
+_SHRUNK: Final = 512
+"""How many free pages are given back to the disk at a time."""
 FILE: Final = "gateway.db"
 FILES: Final = (FILE, f"{FILE}-wal", f"{FILE}-shm")
 """What belongs together: the file without its WAL shows less than there is, and says nothing of it."""
@@ -67,9 +72,20 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
+def create(path: Path) -> sqlite3.Connection:
+    """A connection to a file, new or not; a new one can give free pages back to the disk."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY / 1000)
+    try:
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that commits to disk (WAL, synchronous=FULL) and never runs a checkpoint by itself."""
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection = create(path)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -89,3 +105,28 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreUnusable(f"{path} was written by a later version of the gateway")
     for number, script in enumerate(_MIGRATIONS[version:], version + 1):
         connection.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def checkpoint(connection: sqlite3.Connection, kind: str, *, wait: bool = False) -> None:
+    """Run a checkpoint (PASSIVE, RESTART, TRUNCATE) as far as it goes; without `wait` nobody is waited for."""
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY if wait else 0}")
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
+
+
+def in_use(connection: sqlite3.Connection) -> int:
+    """Bytes of the file's pages that are not free."""
+    return (_value(connection, "page_count") - _value(connection, "freelist_count")) * _value(connection, "page_size")
+
+
+def shrink(connection: sqlite3.Connection) -> bool:
+    """Give some free pages back to the disk, once the WAL is truncated; gives whether there were any."""
+    if not _value(connection, "freelist_count"):
+        return False
+    connection.execute(f"PRAGMA incremental_vacuum({_SHRUNK})").fetchall()
+    return True
+
+
+def _value(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

@@ -36,8 +36,6 @@ _CALM: Final = 0.5
 """Seconds between two passive checkpoints."""
 _SEARCHED: Final = 20_000
 """Positions that one step of a search looks at, so that other reads come in between."""
-_BUSY: Final = 10_000
-"""Milliseconds that a statement waits for another connection; a checkpoint waits for none."""
 
 
 class SqliteLog:
@@ -81,10 +79,10 @@ class SqliteLog:
         await self._in("writer", lambda: self._mending(lambda: self._write(batch)))
         if self._wal_size() > _WAL_PASSIVE and time.monotonic() - self._checkpointed_at > _CALM:
             self._checkpointed_at = time.monotonic()
-            self._aside("keeper", self._checkpoint)
+            self._threads["keeper"].submit(self._checkpoint)
         if self._collector.behind and not self._sweeping:
             self._sweeping = True
-            self._aside("writer", self._sweep)
+            self._threads["writer"].submit(self._sweep)
 
     async def read(self, route: str, start: int, end: int, count: int) -> list[tuple[int, Record | None]]:
         """A route's records from `start` up to `end`, in order: at most `count`, of no great many bytes, but one."""
@@ -147,7 +145,7 @@ class SqliteLog:
         """Why nothing can be appended; None when it can."""
         if self._room.is_stale() and not self._probing:
             self._probing = True
-            self._aside("writer", self._probe)
+            self._threads["writer"].submit(self._probe)
         return self._room.reason
 
     def size(self) -> int:
@@ -171,9 +169,6 @@ class SqliteLog:
 
     async def _in(self, thread: str, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads[thread], work)
-
-    def _aside(self, thread: str, work: Callable[[], None]) -> None:
-        self._threads[thread].submit(work)
 
     async def _look(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         """Read; a damaged file is salvaged first."""
@@ -276,9 +271,8 @@ class SqliteLog:
 
     def _write(self, batch: Batch) -> None:
         """One transaction; when there is no room, the ballast is given up for all but inbounds."""
-        if batch.rows and self._is_over():
-            self._room.refuse("the store has reached its max_size")
-            raise StoreFull(self._room.reason or "")
+        if batch.rows:
+            self._ask_for_room(sum(len(row.blob) for row in batch.rows))
         self._collector.note(batch.finished)
         try:
             low = self._transact(lambda db: self._applied(db, batch))
@@ -306,7 +300,7 @@ class SqliteLog:
             self._after_commit()
             if self._collector.behind:
                 self._sweeping = True
-                self._aside("writer", self._sweep)
+                self._threads["writer"].submit(self._sweep)
 
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._writing
@@ -323,13 +317,13 @@ class SqliteLog:
     def _after_commit(self) -> None:
         if self._room.reason is not None:
             self._truncate()
-        elif self._wal_size() > _WAL_RESTART:
-            self._run_checkpoint(self._writing, "RESTART")
+        elif self._wal_size() > (_WAL_PASSIVE if self._room.is_scarce() else _WAL_RESTART):
+            schema.checkpoint(self._writing, "RESTART")
         self._measure()
 
     def _truncate(self) -> None:
-        """Move the WAL's pages into the file and give its room back."""
-        self._run_checkpoint(self._writing, "TRUNCATE")
+        """Move the WAL's pages into the file and give its room back; who reads at the moment is waited for."""
+        schema.checkpoint(self._writing, "TRUNCATE", wait=True)
 
     def _checkpoint(self) -> None:
         with (
@@ -337,22 +331,22 @@ class SqliteLog:
             contextlib.suppress(sqlite3.Error),
             contextlib.closing(schema.connect(self._path)) as connection,
         ):
-            self._run_checkpoint(connection, "PASSIVE")
+            schema.checkpoint(connection, "PASSIVE")
 
-    @staticmethod
-    def _run_checkpoint(connection: sqlite3.Connection, kind: str) -> None:
-        """A checkpoint as far as it goes without waiting for anyone."""
-        connection.execute("PRAGMA busy_timeout = 0")
-        with contextlib.suppress(sqlite3.OperationalError):
-            connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchall()
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
-
-    def _is_over(self) -> bool:
-        """Whether the bound is reached, also without what the WAL could give back."""
-        if self._room.is_over(self._size):
+    def _ask_for_room(self, size: int) -> None:
+        """Raise StoreFull where inbounds of so many bytes have no room, also when the WAL has given back its own."""
+        if self._shortage(size):
             self._truncate()
             self._measure()
-        return self._room.is_over(self._size)
+        reason = self._shortage(size)
+        if reason:
+            self._room.refuse(reason)
+            raise StoreFull(reason)
+
+    def _shortage(self, size: int) -> str | None:
+        if self._room.is_over(self._size):
+            return "the store has reached its max_size"
+        return "the disk is full" if self._room.is_too_tight(size) else None
 
     def _probe(self) -> None:
         """Look whether there is room again: kept inbounds go first, then the ballast must fit."""
@@ -361,15 +355,19 @@ class SqliteLog:
             self._collector.passed(self._transact(lambda db: self._collect(db, set())))
             self._truncate()
             self._measure()
-            if not self._room.is_over(self._size) and self._room.reserve():
+            if not self._room.is_over(self._size) and (self._room.is_back() or self._shrink()):
                 self._room.reason = None
 
+    def _shrink(self) -> bool:
+        """Give the file's free pages back to the disk, some at a time, until the ballast fits."""
+        while schema.shrink(self._writing):
+            self._truncate()
+            if self._room.is_back():
+                return True
+        return False
+
     def _measure(self) -> None:
-        pages, free, page_size = (
-            self._writing.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        self._size = (pages - free) * page_size + self._wal_size()
+        self._size = schema.in_use(self._writing) + self._wal_size()
 
     def _wal_size(self) -> int:
         try:

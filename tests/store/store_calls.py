@@ -45,7 +45,7 @@ class MemoryEngine:
 
     durable = False
 
-    def __init__(self, folder):
+    def __init__(self, _folder):
         self._log = MemoryLog()
 
     def store(self, **clocks):
@@ -107,7 +107,7 @@ async def drained(store, target="shop/a", count=256):
 async def until(condition, seconds=10.0):
     """Wait until something holds; fails loudly when it never does."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(0.01)
 
 

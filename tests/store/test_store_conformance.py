@@ -216,7 +216,7 @@ async def test_exceptions_are_bounded(store, monkeypatch):
     assert len(held) + len(await drained(store)) == 3000
 
 
-async def test_while_nothing_is_leased_the_cursor_stands_still(engine, store):
+async def test_while_nothing_is_leased_the_cursor_stands_still(store):
     """An outage makes no exceptions: a backlog costs nothing but its inbounds."""
     store.serve([A, B])
     await asyncio.gather(*[store.append(record(str(number))) for number in range(1500)])
@@ -256,7 +256,7 @@ async def test_a_refused_position_is_no_trap_for_a_new_target(engine, store, mon
     await store.close()
 
 
-async def refuse(batch):
+async def refuse(_batch):
     """A commit on a full disk."""
     raise StoreFull("no room")
 
@@ -286,7 +286,7 @@ async def test_a_mistake_in_a_commit_keeps_nobody_waiting(store, monkeypatch):
     """Whatever a commit raises, callers hear that their inbound was not kept, and the store goes on."""
     store.serve([A])
 
-    async def broken(batch):
+    async def broken(_batch):
         raise RuntimeError("a mistake")
 
     commit = store._log.commit
@@ -323,7 +323,7 @@ async def test_a_closed_store_takes_nothing(store):
         await appended(store, "1")
 
 
-async def test_a_new_target_starts_with_what_comes_next(engine, store):
+async def test_a_new_target_starts_with_what_comes_next(store):
     """From the moment it is added, also for what was on its way into the log then."""
     store.serve([A])
     await appended(store, "1")
@@ -377,7 +377,7 @@ async def test_an_orphan_keeps_its_backlog_hears_no_more_and_resumes(engine, sto
     await store.close()
 
 
-async def test_an_orphan_without_a_backlog_holds_nothing_back(engine, store):
+async def test_an_orphan_without_a_backlog_holds_nothing_back(store):
     """What comes after a target left is deleted when those that stayed are done: the store does not fill up."""
     store.serve([A, B])
     await appended(store, "1")

@@ -162,7 +162,7 @@ class StoreMachine(RuleBasedStateMachine):
     @precondition(lambda self: getattr(self, "store", None) is not None)
     def the_window_is_bounded(self):
         for consumer in self.store._consumers.values():
-            assert 0 <= consumer.window.room
+            assert consumer.window.room >= 0
             assert consumer.window.cursor <= self.store._commits.next
 
     def teardown(self):
