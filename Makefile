@@ -9,11 +9,12 @@ READY := $(VENV)/.ready
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench lock clean
+.PHONY: help run test soak check format bench lock clean
 
 help:
 	@echo "make run     start the five vendors' sandbox and the gateway, and see what to try"
 	@echo "make test    run every test (ARGS=... goes to pytest)"
+	@echo "make soak    kill the gateway under load, 150 times, and count (ARGS=... goes to tests/soak.py)"
 	@echo "make check   lint, formatting, types, floors"
 	@echo "make format  mend formatting and what the linter can mend"
 	@echo "make bench   measure (ARGS=... goes to the bench)"
@@ -34,6 +35,10 @@ run: $(READY)
 # One file's tests stay in one process: they may share a server.
 test: $(READY)
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+
+# Minutes rather than seconds: what `make test` does five times.
+soak: $(READY)
+	$(PY) tests/soak.py $(ARGS)
 
 check: $(READY)
 	$(PY) -m ruff check
