@@ -42,6 +42,7 @@ class Accepting:
         self._config = config
         old = self._upstreams
         self._relay.rules = self._rules(config)
+        self._public.apply(config.server)
         for name, upstream in old.items():
             if self._upstreams.get(name) is not upstream:
                 await upstream.close()

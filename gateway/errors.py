@@ -29,6 +29,8 @@
 Each class carries the HTTP `status` that a caller sees and a stable `code` for logs and metrics.
 """
 
+from pathlib import Path
+
 from msgspec import Struct
 
 
@@ -222,9 +224,13 @@ class CannotListen(GatewayError):
 
 
 class ConfigFaults(_Faulty):
-    """Everything that is wrong with a configuration, each fault with its line and path."""
+    """Everything that is wrong with a configuration, each fault with its line and path; `files` should hold secrets."""
 
     code = "config"
+
+    def __init__(self, faults: tuple[Fault, ...], files: tuple[Path, ...] = ()) -> None:
+        super().__init__(faults)
+        self.files = files
 
 
 class StoreFull(Overloaded):

@@ -61,6 +61,11 @@ class PublicServer:
         await web.SockSite(self._runner, listener).start()
         return int(listener.getsockname()[1])
 
+    def apply(self, settings: "Settings") -> None:
+        """Hold to other limits from now on; host and port stay as they are."""
+        self._settings = settings
+        self._server.bound = settings.max_connections
+
     async def stop(self, seconds: float) -> None:
         """Stop accepting, finish what is in flight within so many seconds, close."""
         self._runner._shutdown_timeout = seconds  # noqa: SLF001  # a reload may have changed it since the start
@@ -249,7 +254,7 @@ class _Bounded(web.Server):
 
     def __init__(self, handler: Any, bound: int) -> None:
         super().__init__(handler, access_log=None, keepalive_timeout=75.0)
-        self._bound = bound
+        self.bound = bound
         self._open = 0
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
 
@@ -267,7 +272,7 @@ class _Bounded(web.Server):
         """Count a connection; refuse one too many, and close one that asks nothing."""
         super().connection_made(handler, transport)
         self._open += 1
-        if self._open > self._bound and isinstance(handler, _Connection):
+        if self._open > self.bound and isinstance(handler, _Connection):
             handler.refuse(503, ConnectionRefusedError())
         self._silent[handler] = self._loop.call_later(_PATIENCE, handler.force_close)
 

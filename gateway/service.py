@@ -1,5 +1,6 @@
 """A running gateway, put together from its halves: accepting (here or in `workers` processes), delivering, admin."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,9 +71,9 @@ class Service:
 
     async def apply(self, config: Config) -> None:
         """Put another configuration in force, whole: who began under the old one ends under it."""
+        # In this order: a route's targets are known before it accepts, and neither waits for what ends in the other.
+        await asyncio.gather(self.delivering.apply(config), self._accepting.apply(config))
         self.config = config
-        await self.delivering.apply(config)
-        await self._accepting.apply(config)
 
     async def drain(self) -> int:
         """Say so to balancers, stop accepting, finish what is in flight; gives the number of deliveries left."""

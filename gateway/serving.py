@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -40,7 +40,7 @@ async def run(path: Path, mappings: Mappings, config: Config, announce: Callable
 
 async def _watch(service: Service, path: Path, look: asyncio.Event) -> None:
     """Reload when the content behind the file, or behind a secret's file, has changed and then stood still."""
-    applied = seen = _fingerprint(path, service.config)
+    applied = seen = _digests((path, *service.config.files))
     while True:
         try:
             async with asyncio.timeout(_LOOK):
@@ -49,15 +49,30 @@ async def _watch(service: Service, path: Path, look: asyncio.Event) -> None:
             pass
         asked = look.is_set()
         look.clear()
-        found = _fingerprint(path, service.config)
+        found = _digests(applied)
         if asked or (found == seen != applied):
-            await reload(service, path)
-            applied = found
+            files = await _reloaded(service, path)
+            # What was there before the load, so that a change during it is still seen as one.
+            applied = _digests((path, *files)) | {file: found[file] for file in (path, *files) if file in found}
+            found = applied
         seen = found
 
 
-async def reload(service: Service, path: Path) -> None:
-    """Put the file's configuration in force, or tell every fault and keep the one in force."""
+async def _reloaded(service: Service, path: Path) -> tuple[Path, ...]:
+    """Reload; gives the files to watch for secrets. No mistake of the gateway's own ends the watch."""
+    try:
+        return await reload(service, path)
+    except Exception:  # noqa: BLE001  # whatever it is, the next edit may mend it
+        structlog.get_logger().exception("reload failed inside the gateway")
+        service.metrics.reloaded("refused")
+        return service.config.files
+
+
+async def reload(service: Service, path: Path) -> tuple[Path, ...]:
+    """Put the file's configuration in force, or tell every fault and keep the one in force.
+
+    Gives the files that hold its secrets, or those that should.
+    """
     log = structlog.get_logger()
     try:
         config = load(path, service.mappings, os.environ)
@@ -66,13 +81,14 @@ async def reload(service: Service, path: Path) -> None:
             "configuration refused", faults=[str(fault) for fault in error.faults]
         )
         service.metrics.reloaded("refused")
-        return
+        return tuple(dict.fromkeys((*service.config.files, *error.files)))
     waiting = [name for name in _AT_START if _value(config, name) != _value(service.config, name)]
     if waiting:
         log.warning("needs a restart", tables=waiting)
     await service.apply(config)
     service.metrics.reloaded("applied")
     log.info("configuration applied", routes=[route.name for route in config.routes])
+    return config.files
 
 
 def _value(config: Config, name: str) -> object:
@@ -80,12 +96,13 @@ def _value(config: Config, name: str) -> object:
     return getattr(getattr(config, table), key) if key else getattr(config, table)
 
 
-def _fingerprint(path: Path, config: Config) -> bytes:
-    """A digest of the file's content and of every secret file's, whatever links lead there."""
-    digest = hashlib.blake2b()
-    for file in (path, *config.files):
-        try:
-            digest.update(file.read_bytes())
-        except OSError:
-            digest.update(b"unreadable")
-    return digest.digest()
+def _digests(files: Iterable[Path]) -> dict[Path, bytes]:
+    """A digest of each file's content, whatever links lead there."""
+    return {file: _digest(file) for file in files}
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        return hashlib.blake2b(file.read_bytes()).digest()
+    except OSError:
+        return b"unreadable"

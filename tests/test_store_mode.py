@@ -4,8 +4,8 @@ import time
 
 import pytest
 from aiohttp import web
+from delivery_calls import CLICK, KEY, account, click, stored, storing, until, vendor
 from sandbox_calls import BODIES
-from store_calls import CLICK, KEY, account, click, stored, storing, until, vendor
 
 from gateway.store.contract import Filter, Record
 

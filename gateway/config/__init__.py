@@ -72,7 +72,7 @@ def load(
         for place, why in missing.items():
             faults.add(place, why)
     if faults:
-        raise ConfigFaults(located(faults, str(path), text))
+        raise ConfigFaults(located(faults, str(path), text), tuple(secrets.files))
     warnings = [*_literals(secrets), *shadowed(read.tables), *(() if secrets_required else missing.items())]
     config = build(read, path.parent)
     return replace(config, warnings=located(warnings, str(path), text), files=tuple(secrets.files))

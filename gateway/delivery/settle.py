@@ -113,7 +113,8 @@ def buried(target: str, entry: Entry, reason: str, indices: Iterable[int], at: f
 def unreadable(target: str, entry: Entry, error: Exception, at: float) -> DeadLetter:
     """The dead letter of an inbound that the mappings of today cannot read or tell."""
     attempts = (*entry.attempts, Attempt(at, "unreadable", None, f"{type(error).__name__}: {error}"[:_CUT]))
-    return DeadLetter(target, "unreadable", (), (), at, attempts, entry.record)
+    meant, done = entry.record.indices or (), tuple(sorted(entry.done))
+    return DeadLetter(target, "unreadable", (), meant, at, attempts, entry.record, done=done)
 
 
 def refused_names(refused: Sequence[Refused]) -> list[str]:

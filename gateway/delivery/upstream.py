@@ -56,7 +56,10 @@ class Upstream:
 
     async def send(self, outbound: Outbound) -> tuple[Answer, Receipt]:
         """The vendor's answer and verdict; raises NotSent, Ambiguous or NoToken when there is none."""
-        session = self._opened()
+        try:
+            session = self._opened()
+        except OSError as error:
+            raise NotSent(f"the upstream's TLS files cannot be used: {error.strerror}") from None
         self._under_way += 1
         try:
             if self._tokens is None:
