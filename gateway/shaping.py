@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from hashlib import blake2b, sha256
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.contract import Inbound
 from gateway.errors import NotJson
@@ -33,13 +33,13 @@ def from_headers(interaction: Interaction, inbound: Inbound, *, own: bool) -> In
     device, page = interaction.device, interaction.page
     address, agent = inbound.client_ip, inbound.headers.get("user-agent")
     if (address and not device.ip) or (agent and not device.user_agent):
-        device = Device(ip=device.ip or address, user_agent=device.user_agent or agent, id=device.id)
+        device = Device(device.ip or address, device.user_agent or agent, device.id)
     referer = None if own else inbound.headers.get("referer")
     if referer and not page.location:
         page = Page(page.type, page.data, referer, page.referrer, page.locale)
     if device is interaction.device and page is interaction.page:
         return interaction
-    return msgspec.structs.replace(interaction, device=device, page=page)
+    return replace(interaction, device=device, page=page)
 
 
 class When(Struct, frozen=True):

@@ -67,7 +67,7 @@ class Translation(Struct, frozen=True):
 def decode(source: VendorMapping, inbound: Inbound, *, stamp: bool = False) -> Decoded:
     """What an inbound says; `stamp` gives it the time of receipt where it has none, as a store does."""
     interactions = source.decode(inbound)
-    names = tuple([stated(interaction) for interaction in interactions])
+    names = tuple(map(stated, interactions))
     if stamp:
         interactions = tuple(
             one if one.occurred_at is not None else replace(one, occurred_at=inbound.received_at)
@@ -141,7 +141,7 @@ def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own
     if encoded.said is None:
         return _Said(encoded.parts, _NOTHING, _NOTHING)
     copied = _NOTHING
-    if not own:
+    if not own and not CAMPAIGN_IDS.isdisjoint(names):
         copied = (CAMPAIGN_IDS & names & encoded.said).difference(filled)
         if copied and target.strict_ids:
             return Refusal("unknown_id", tuple(sorted(copied)))
@@ -266,8 +266,9 @@ def _requests(parts: Sequence[tuple[int, Part]], target: Target, headers: Mappin
 
 def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Part]]]:
     """Parts that travel together, each batch with the indices of its interactions."""
-    batches: list[tuple[list[int], list[Part]]] = []
-    for index, part in parts:
+    index, part = parts[0]
+    batches: list[tuple[list[int], list[Part]]] = [([index], [part])]
+    for index, part in parts[1:]:
         for indices, batch in batches:
             first = batch[0]
             if part.envelope is not None and part.endpoint == first.endpoint and part.envelope == first.envelope:

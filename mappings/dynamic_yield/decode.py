@@ -38,7 +38,8 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     body = wire.ENGAGEMENTS.read(tree)
     shared = _shared(body, tree, wire.ENGAGEMENTS)
     found: list[Interaction] = []
-    for one, raw in zip(body.engagements, tree["engagements"], strict=True):
+    for index, one in enumerate(body.engagements):
+        raw = tree["engagements"][index]
         if not _has_its_id(one):
             raise Malformed(wire.ENGAGEMENTS.faults(tree))
         word, keys, outside = one.type, wire.ENGAGEMENT_KEYS[one.type], shared.outside

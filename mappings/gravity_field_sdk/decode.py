@@ -56,8 +56,8 @@ def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     shared = _shared(body, tree)
     return tuple(
         [
-            _event(inbound, f"{inbound.id}-{index}", one, raw, shared)
-            for index, (one, raw) in enumerate(zip(body.data, tree["data"], strict=True))
+            _event(inbound, f"{inbound.id}-{index}", one, tree["data"][index], shared)
+            for index, one in enumerate(body.data)
         ]
     )
 
