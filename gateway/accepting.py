@@ -7,6 +7,7 @@ from typing import Final
 
 from gateway.config import Config
 from gateway.contract import VendorMapping
+from gateway.delivery.at_rest import privacy_at_rest
 from gateway.delivery.upstream import Upstream
 from gateway.limits import RateLimit
 from gateway.log import sampler
@@ -65,4 +66,5 @@ class Accepting:
         table = Table(config.routes, config.clients.values(), self._mappings, config.server.cors_origins)
         limits = {name: RateLimit(client.rate_limit) for name, client in config.clients.items() if client.rate_limit}
         limits[OPEN] = RateLimit(_OPEN_RATE)
-        return Rules(table, self._upstreams, limits, sampler(config.log.requests))
+        logs, privacy = sampler(config.log.requests), privacy_at_rest(config.privacy)
+        return Rules(table, self._upstreams, limits, logs, privacy)

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from gateway.contract import Answer, Inbound, VendorMapping, kept
+from gateway.delivery.at_rest import hidden
 from gateway.delivery.forward import Asked, ask, left, word, worth_keeping
 from gateway.delivery.keeping import inbound_id, record_of
 from gateway.delivery.sending import Sent
@@ -33,6 +34,7 @@ from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.model import identified
 from gateway.routing import Match, Route, RouteTarget, Table
+from gateway.shaping import Privacy
 from gateway.store.contract import Record
 from gateway.translate import Decoded, Translation, decode, translate
 from gateway.wire import encode_json
@@ -83,6 +85,7 @@ class Rules(Struct, frozen=True):
     upstreams: Mapping[str, Upstream]
     limits: Mapping[str, RateLimit]
     logs: Callable[[int], bool]
+    at_rest: Privacy | None = None
 
 
 class Keeper(Protocol):
@@ -136,6 +139,8 @@ class Relay:
         decoded = decode(match.source, inbound)
         line.interactions = len(decoded.interactions)
         record = record_of(inbound, match.route.name, match.route.accepts, match.client)
+        if rules.at_rest is not None:
+            record = hidden(record, decoded, match.source, rules.at_rest)
         minting = _minting(match.route, decoded)
         if match.route.mode == "forward":
             answer = await self._forward(rules, match, decoded, record, line)
