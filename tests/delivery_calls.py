@@ -46,7 +46,7 @@ def stored(*targets, name="shop", accepts="dynamic_yield", mode="store", more=""
 
 
 class Vendor:
-    """A real server that answers as its script says: `answer(call)` gives a status, a response, or raises to hang."""
+    """A real server that answers as its script says: `answer(call)` gives a status, a response, or None to hang."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -61,6 +61,8 @@ class Vendor:
         self.changed.set()
         self.changed = asyncio.Event()
         told = self.answer(call)
+        if asyncio.iscoroutine(told):
+            told = await told
         if told is None:
             await asyncio.Event().wait()
         return told if isinstance(told, web.Response) else web.Response(status=told)

@@ -61,6 +61,7 @@ class Worker:
         self._name = settings.target.name
         self._under_way: set[asyncio.Task[None]] = set()
         self._aside: deque[Entry] = deque()
+        self._idle = False
         self._replays_at = 0.0
         self._their_turn: set[int] = set()
         self._log = structlog.get_logger()
@@ -103,7 +104,11 @@ class Worker:
             self._under_way.add(task)
             task.add_done_callback(self._end)
         if not entries:
-            await self._store.wait(self._name, _PAUSED if self._aside else _IDLE)
+            self._idle = True
+            try:
+                await self._store.wait(self._name, _PAUSED if self._aside else _IDLE)
+            finally:
+                self._idle = False
 
     async def _next(self, count: int) -> list[Entry]:
         """Up to so many inbounds to deliver now: of those that failed in trouble, one when there is no other."""
@@ -210,7 +215,7 @@ class Worker:
             outcome = "dead" if letters else "delivered"
             self._tell(entry, todo, sent, outcome)
             return outcome
-        if self._gate.pace.in_trouble:
+        if self._gate.pace.in_trouble and not self._idle:
             self._aside.append(entry)
         else:
             store.nak(self._name, entry, now + backoff(tries(entry), retry.base, retry.cap))
