@@ -54,11 +54,20 @@ class Consumer:
         return max(0, self._ahead) + self.window.leased
 
     @property
+    def _most(self) -> float:
+        """How many inbounds may be unfinished."""
+        most = None if self.lane is None else self.lane.max_backlog
+        return float("inf") if most is None else most
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many inbounds are not finished as `max_backlog` allows."""
+        return self.pending >= self._most
+
+    @property
     def excess(self) -> int:
         """How many inbounds more than `max_backlog` are not finished."""
-        if self.lane is None or self.lane.max_backlog is None:
-            return 0
-        return max(0, self.pending - self.lane.max_backlog)
+        return int(max(0, self.pending - self._most))
 
     @property
     def sheds(self) -> bool:

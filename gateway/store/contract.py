@@ -139,7 +139,7 @@ class Backlog(Struct, frozen=True):
 class Lane(Struct, frozen=True):
     """A target as the store knows it; a new one starts with what comes next, or `from_start` with what is kept.
 
-    With more than `max_backlog` inbounds unfinished its route refuses inbounds, or it `sheds` the oldest of them.
+    With `max_backlog` inbounds unfinished its route refuses more, or it `sheds` the oldest of them.
     """
 
     target: str

@@ -90,7 +90,7 @@ class EmbeddedStore:
         if reason is not None:
             raise StoreFull(reason)
         for one in self._bounded:
-            if one.excess and one.window.route == record.route and one.is_meant(record):
+            if one.is_full and one.window.route == record.route and one.is_meant(record):
                 raise StoreFull(f"{one.target} has reached its max_backlog")
         if self._commits.overloaded:
             raise StoreFull("the store is slower than its callers")

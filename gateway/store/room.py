@@ -21,7 +21,7 @@ class Room:
 
     def __init__(self, folder: Path, max_size: int | None) -> None:
         self.reason: str | None = None
-        self.max_size = max_size
+        self.max_size = None if max_size is None else int(max_size)  # whatever kind of number a configuration holds
         self._ballast = folder / "ballast"
         self._probed_at = 0.0
 

@@ -587,7 +587,7 @@ async def test_a_skip_moves_the_backlog_into_dead_letters(engine, store):
 async def test_a_full_backlog_refuses_inbounds_of_its_route_alone(store):
     """`max_backlog` with `overflow = "refuse"`: callers of other routes go on."""
     store.serve([Lane("shop/a", "shop", max_backlog=2), B, Lane("other/a", "other")])
-    await appended(store, "1", "2", "3")
+    await appended(store, "1", "2")
     with pytest.raises(StoreFull, match="shop/a"):
         await appended(store, "4")
     await appended(store, "5", route="other")
