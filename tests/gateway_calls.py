@@ -216,3 +216,5 @@ async def running(folder, body, *, server="", log="", sandbox=None):
         finally:
             await sandbox.stop()  # first: what hangs there ends, and so does who waits for it
             await service.drain()
+            for _ in range(10):  # what the sandbox had just accepted ends now that its callers have gone
+                await asyncio.sleep(0)
