@@ -58,16 +58,11 @@ class EmbeddedStore:
     async def open(self, lanes: Sequence[Lane] | None) -> None:
         """Take up what is kept, and serve these targets (None: all as they were); raises StoreUnusable."""
         kept = await self._log.open()
-        self._salvages = self._log.salvages
-        self._take_up(kept)
-        self._dead = await self._log.count_dead()
-        for consumer in self._consumers.values():
-            await consumer.count()
-        if lanes is not None:
-            self._serve(lanes, everything=kept.salvaged)
-        for route in set(kept.routes).difference(self._routes):
-            self._commits.batch.finished[route] = self._commits.next
-        self._spawn("upkeep", self._upkeep())
+        try:
+            await self._begin(kept, lanes)
+        except BaseException:
+            await self._log.close()
+            raise
 
     async def close(self) -> None:
         """Write what is decided and let go; what waits is written too, so that nothing done goes twice."""
@@ -213,6 +208,18 @@ class EmbeddedStore:
     def room(self) -> int | None:
         """Bytes that may still be used; None: without a bound."""
         return self._log.room()
+
+    async def _begin(self, kept: Kept, lanes: Sequence[Lane] | None) -> None:
+        self._salvages = self._log.salvages
+        self._take_up(kept)
+        self._dead = await self._log.count_dead()
+        for consumer in self._consumers.values():
+            await consumer.count()
+        if lanes is not None:
+            self._serve(lanes, everything=kept.salvaged)
+        for route in set(kept.routes).difference(self._routes):
+            self._commits.batch.finished[route] = self._commits.next
+        self._spawn("upkeep", self._upkeep())
 
     def _take_up(self, kept: Kept) -> None:
         """What the log says of each target; a position is never given again, whatever knows of it."""

@@ -42,8 +42,7 @@ def is_headless(folder: Path) -> bool:
 def salvage(folder: Path) -> None:
     """Put whatever can be read into a new file in the place of the damaged one, and say how much that is."""
     begun = folder / _BEGUN
-    for path in _triple(begun):
-        path.unlink(missing_ok=True)
+    _remove(begun)
     pages = Pages(folder / schema.FILES[0], folder / schema.FILES[1])
     connection = schema.create(begun)
     try:
@@ -54,6 +53,10 @@ def salvage(folder: Path) -> None:
         connection.execute("COMMIT")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_mode = DELETE")
+    except BaseException:
+        connection.close()
+        _remove(begun)  # where there is no room it must not take more
+        raise
     finally:
         connection.close()
         pages.close()
@@ -192,8 +195,9 @@ class _Saving:
         return int(self._connection.execute(sql).fetchone()[0])
 
 
-def _triple(path: Path) -> tuple[Path, ...]:
-    return tuple(path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm", "-journal"))
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

@@ -55,6 +55,7 @@ class SqliteLog:
         self._checkpointed_at = 0.0
         self._sweeping = False
         self._probing = False
+        self._broken = False
 
     @property
     def keeps(self) -> bool:
@@ -176,7 +177,7 @@ class SqliteLog:
         try:
             return await self._in("reader", lambda: self._asked(ask))
         except sqlite3.DatabaseError as error:
-            if not is_damage(error):
+            if not (self._broken or is_damage(error)):
                 raise
         await self._in("writer", lambda: self._mend(seen))
         return await self._in("reader", lambda: self._asked(ask))
@@ -191,7 +192,7 @@ class SqliteLog:
         try:
             return work()
         except sqlite3.DatabaseError as error:
-            if not is_damage(error):
+            if not (self._broken or is_damage(error)):
                 raise
         self._mend(seen)
         return work()
@@ -201,8 +202,10 @@ class SqliteLog:
         with self._reads, self._keeps:
             if self.salvages == seen:
                 self._disconnect()
+                self._broken = True
                 salvage(self._folder)
                 self._connect()
+                self._broken = False
                 self.salvages += 1
 
     def _open(self) -> Kept:
@@ -326,11 +329,7 @@ class SqliteLog:
         schema.checkpoint(self._writing, "TRUNCATE", wait=True)
 
     def _checkpoint(self) -> None:
-        with (
-            self._keeps,
-            contextlib.suppress(sqlite3.Error),
-            contextlib.closing(schema.connect(self._path)) as connection,
-        ):
+        with self._keeps, contextlib.closing(schema.connect(self._path)) as connection:
             schema.checkpoint(connection, "PASSIVE")
 
     def _ask_for_room(self, size: int) -> None:

@@ -58,6 +58,15 @@ def damage(path, pages):
             file.write(noise.randbytes(PAGE))
 
 
+def damage_root(engine, store):
+    """Break the page that every read of an inbound goes through, under a running store."""
+    connection = sqlite3.connect(engine.folder / schema.FILE)
+    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'log'").fetchone()[0]
+    connection.close()
+    damage(engine.folder / schema.FILE, [root - 1])
+    store._log._reading.execute("PRAGMA shrink_memory")
+
+
 async def saved(engine, lanes=(A, B)):
     """What a damaged store still delivers to each target, its dead letters, and what it said of the salvage."""
     with structlog.testing.capture_logs() as lines:
@@ -159,11 +168,7 @@ async def test_damage_met_while_serving_is_salvaged_while_serving(engine):
     """A page that breaks under a running store costs what was in it; appends and deliveries go on."""
     names = await filled(engine, 3000)
     store = await opened(engine, [A, B])
-    connection = sqlite3.connect(engine.folder / schema.FILE)
-    root = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'log'").fetchone()[0]
-    connection.close()
-    damage(engine.folder / schema.FILE, [root - 1])
-    store._log._reading.execute("PRAGMA shrink_memory")
+    damage_root(engine, store)
     with structlog.testing.capture_logs() as lines:
         got = await drained(store, "shop/b")
         await store.append(record("new"))
@@ -174,6 +179,30 @@ async def test_damage_met_while_serving_is_salvaged_while_serving(engine):
     assert [line for line in lines if "salvaged" in line["event"]]
     await until(lambda: not store._tasks.get("count"))
     assert (await store.backlog("shop/b")).pending == 0
+    await store.close()
+
+
+async def test_a_salvage_that_finds_no_room_is_tried_again(engine, monkeypatch):
+    """Damage on a full disk: nothing is pretended, and when there is room what can be saved is saved."""
+    names = await filled(engine, 3000)
+    store = await opened(engine, [A, B])
+    damage_root(engine, store)
+    salvage = sqlite.salvage
+
+    def fails(_folder):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite, "salvage", fails)
+    with structlog.testing.capture_logs():
+        with pytest.raises(sqlite3.OperationalError):
+            await drained(store, "shop/b")
+        with pytest.raises(StoreFull):
+            await store.append(record("new"))
+        monkeypatch.setattr(sqlite, "salvage", salvage)
+        assert await store.append(record("newer")) > 0
+        got = await drained(store, "shop/b")
+    assert got[-1] == "newer"
+    assert set(got) <= {*names, "newer"}
     await store.close()
 
 
