@@ -92,6 +92,19 @@ def restored(outside: Mapping[str, dict[str, Any]], path: str, said: msgspec.Str
     return said if beside is not None or said != type(said)() else None
 
 
+def whole(outside: Mapping[str, dict[str, Any]], **objects: msgspec.Struct) -> dict[str, Any]:
+    """A body as its own vendor sent it: its objects by their keys, what stood beside them, the vendor's options."""
+    body: dict[str, Any] = {}
+    for key, said in objects.items():
+        member = restored(outside, key, said)
+        if member is not None:
+            body[key] = member
+    for path in ("body", "options"):
+        if beside := outside.get(path):
+            body.update(without_nulls(beside))
+    return body
+
+
 def joined(said: msgspec.Struct, beside: dict[str, Any]) -> dict[str, Any]:
     """A wire Struct that omits its defaults as an object, with what stood beside it."""
     members: dict[str, Any] = msgspec.to_builtins(said)

@@ -17,7 +17,7 @@ from gateway.model import (
     Interaction,
     Origin,
 )
-from gateway.wire import known, restored, without_nulls
+from gateway.wire import restored, whole, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.dynamic_yield import wire
 
@@ -139,7 +139,9 @@ def own_engagement(interaction: Engagement) -> Encoded:
         content["slotId"] = interaction.slot_id
     if interaction.variations is not None:
         content["variations"] = [_as_it_came(id_) for id_ in interaction.variations]
-    content |= without_nulls(interaction.properties) | without_nulls(interaction.outside.get("", {}))
+    for beside in (interaction.properties, interaction.outside.get("")):
+        if beside:
+            content.update(without_nulls(beside))
     return Encoded((Part("engagement", content, _own_envelope(interaction), interaction.origin),), None)
 
 
@@ -192,10 +194,4 @@ def _own_envelope(interaction: Interaction) -> dict[str, Any]:
         interaction.channel and interaction.channel.upper(),
     )
     ids = wire.User(user.id, user.vendor_id, user.vendor_server_id, interaction.consent)
-    return known(
-        user=restored(outside, "user", ids),
-        session=restored(outside, "session", wire.Session(session.id, session.vendor_id)),
-        context=restored(outside, "context", context),
-        **without_nulls(outside.get("body", {})),
-        **outside.get("options", {}),
-    )
+    return whole(outside, user=ids, session=wire.Session(session.id, session.vendor_id), context=context)

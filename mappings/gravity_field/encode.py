@@ -15,7 +15,7 @@ from gateway.model import (
     Interaction,
 )
 from gateway.times import to_iso
-from gateway.wire import known, restored, without_nulls
+from gateway.wire import restored, whole, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.gravity_field import wire
 
@@ -122,7 +122,8 @@ def own_engagement(interaction: Engagement) -> Encoded:
         time = interaction.origin.spelling["event_time"] or _event_time(interaction.occurred_at)
         if time is not None:
             content["event_time"] = time
-    content.update(without_nulls(interaction.properties))
+    if interaction.properties:
+        content.update(without_nulls(interaction.properties))
     return Encoded((Part("engagement", content, _own_envelope(interaction)),), None)
 
 
@@ -142,10 +143,4 @@ def _own_envelope(interaction: Interaction) -> dict[str, Any]:
         restored(outside, "context.page", where),
         restored(outside, "context.device", wire.Device(device.user_agent, device.ip)),
     )
-    return known(
-        user=restored(outside, "user", ids),
-        session=restored(outside, "session", wire.Session(session.id, session.vendor_id)),
-        context=restored(outside, "context", context),
-        **without_nulls(outside.get("body", {})),
-        **outside.get("options", {}),
-    )
+    return whole(outside, user=ids, session=wire.Session(session.id, session.vendor_id), context=context)

@@ -15,7 +15,7 @@ from gateway.model import (
     is_empty,
 )
 from gateway.times import to_iso
-from gateway.wire import json_text, known, restored, without_nulls
+from gateway.wire import json_text, known, whole, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
 
@@ -162,15 +162,8 @@ def own_event(interaction: Event) -> Encoded:
 
 def _own_envelope(interaction: Interaction) -> dict[str, Any]:
     user, session, page, device = interaction.user, interaction.session, interaction.page, interaction.device
-    outside = interaction.outside
     person = wire.User(user.vendor_id, user.id, session.vendor_id if session.id is None else session.id)
     type_: Any = page.type
     where = wire.Context(type_, page.data, page.location, page.locale, page.referrer)
     thing = wire.Device(device.user_agent, device.ip, device.id)
-    return known(
-        user=restored(outside, "user", person),
-        ctx=restored(outside, "ctx", where),
-        device=restored(outside, "device", thing),
-        **without_nulls(outside.get("body", {})),
-        **without_nulls(outside.get("options", {})),
-    )
+    return whole(interaction.outside, user=person, ctx=where, device=thing)
