@@ -59,55 +59,58 @@ class Metrics:
         self._reloads = count("gateway_config_reloads", "Reloads of the configuration", "outcome")
         self._inbound_seconds = self._histogram("gateway_inbound_seconds", "Seconds from request to answer")
         self._delivery_seconds = self._histogram("gateway_delivery_seconds", "Seconds of a delivery", "target")
+        self._counted: dict[tuple[Any, ...], int] = {}
+        """What was counted since the last look: a plain number costs a tenth of a counter that any thread may raise."""
         self._children: dict[tuple[Any, ...], Any] = {}
         self.refusals = Refusals()
 
     def inbound(self, route: str, vendor: str, status: int, seconds: float) -> None:
         """An inbound was answered."""
-        self._child(self._inbound, route, vendor, str(status)).inc()
+        self._count(self._inbound, route, vendor, str(status))
         self._inbound_seconds.observe(seconds)
 
     def interactions(self, route: str, decoded: "Decoded") -> None:
         """Interactions were accepted."""
         for one in decoded.interactions:
             word = one.action if isinstance(one, Engagement) else one.type
-            self._child(self._interactions, route, word).inc()
+            self._count(self._interactions, route, word)
 
     def translated(self, target: str, translation: "Translation", record: "Record") -> None:
         """What a target loses, does not get and is told of another vendor's ids is known."""
         for field in {_field(name) for name in translation.losses}:
-            self._child(self._losses, target, field).inc()
+            self._count(self._losses, target, field)
         for field in translation.copied:
-            self._child(self._copied, target, field).inc()
+            self._count(self._copied, target, field)
         if translation.refused or translation.filtered or translation.dropped:
             for one in translation.refused:
-                self._child(self._refused, target, one.reason).inc()
+                self._count(self._refused, target, one.reason)
             if translation.filtered:
-                self._child(self._refused, target, "filtered").inc(translation.filtered)
+                self._count(self._refused, target, "filtered", by=translation.filtered)
             if translation.dropped:
-                self._child(self._refused, target, "dropped").inc(translation.dropped)
+                self._count(self._refused, target, "dropped", by=translation.dropped)
             self.refusals.note(target, translation, record)
 
     def answered(self, upstream: str, sent: "Sent") -> None:
         """An attempt ended: with a status, or as not_sent, ambiguous or no_token."""
         status = str(sent.answer.status) if sent.answer else sent.outcome
-        self._child(self._responses, upstream, status).inc()
+        self._count(self._responses, upstream, status)
 
     def delivered(self, target: str, vendor: str, outcome: str, seconds: float) -> None:
         """A delivery ended as delivered, retried or dead."""
-        self._child(self._deliveries, target, vendor, outcome).inc()
+        self._count(self._deliveries, target, vendor, outcome)
         self._child(self._delivery_seconds, target).observe(seconds)
 
     def given_up(self, target: str, vendor: str, outcome: str) -> None:
         """A delivery ended without an attempt: it was shed from a backlog, or lost for want of room."""
-        self._child(self._deliveries, target, vendor, outcome).inc()
+        self._count(self._deliveries, target, vendor, outcome)
 
     def reloaded(self, outcome: str) -> None:
         """The configuration was reloaded, refused or found unchanged."""
-        self._child(self._reloads, outcome).inc()
+        self._count(self._reloads, outcome)
 
     def samples(self) -> Iterator[Sample]:
         """Everything counted so far, for the process that speaks for all."""
+        self._settle()
         for family in self._families:
             for metric in family.collect():
                 for sample in metric.samples:
@@ -120,6 +123,7 @@ class Metrics:
 
     def text(self, readings: Iterable[Reading]) -> bytes:
         """Everything counted, and what is read at this moment, in Prometheus' text format."""
+        self._settle()
         registry = CollectorRegistry()
         registry.register(_Sum(self._families, self._absorbed))
         registry.register(_Gauges(readings))
@@ -134,6 +138,17 @@ class Metrics:
         family = Histogram(name, told, labels, registry=None, buckets=_BUCKETS)
         self._families.append(family)
         return family
+
+    def _count(self, family: Any, *labels: str, by: int = 1) -> None:
+        """Raise a family's counter for these labels."""
+        key = (family, *labels)
+        self._counted[key] = self._counted.get(key, 0) + by
+
+    def _settle(self) -> None:
+        """Tell the counters what was counted."""
+        counted, self._counted = self._counted, {}
+        for (family, *labels), number in counted.items():
+            family.labels(*labels).inc(number)
 
     def _child(self, family: Any, *labels: str) -> Any:
         """A family's child, looked up once for each set of labels."""

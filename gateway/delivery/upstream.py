@@ -7,6 +7,7 @@ carry keys to another host), cookies are not kept, answers are cut at 1 MiB.
 import asyncio
 import ssl
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -137,6 +138,7 @@ class Upstream:
         return self._session
 
 
+@lru_cache(maxsize=256)
 def _verbatim(url: str) -> "URL":
     """The URL exactly as the mapping wrote it: already encoded."""
     from yarl import URL
