@@ -214,7 +214,8 @@ async def running(folder, body, *, server="", log="", sandbox=None):
             async with aiohttp.ClientSession() as session:
                 yield Gateway(service, sandbox, session, ports, lines)
         finally:
-            await sandbox.stop()  # first: what hangs there ends, and so does who waits for it
-            await service.drain()
-            for _ in range(10):  # what the sandbox had just accepted ends now that its callers have gone
-                await asyncio.sleep(0)
+            # Only what hangs in the sandbox ends with it: asyncio loses connections that a server just accepts.
+            draining = asyncio.create_task(service.drain())
+            await asyncio.wait([draining], timeout=1)
+            await sandbox.stop()
+            await draining
