@@ -9,6 +9,8 @@ replay      dead letters being sent again
 checkpoint  large bodies, so that the store's WAL is being checkpointed
 reload      the configuration changing, and targets coming and going
 
+and accepts in two processes in every fourth round.
+
 In the end it runs undisturbed until nothing waits, and every inbound that was ever answered with success must have been
 taken by both vendors. What was taken more than once is counted: it was under way when the process ended.
 """
@@ -44,6 +46,7 @@ _RETRY = 'retry = { base = "20ms", cap = "200ms", attempts = 100000 }'
 _CONFIG = """
 [server]
 port = {port}
+workers = {workers}
 drain_delay = "0s"
 [admin]
 port = {admin}
@@ -123,6 +126,8 @@ class Soak:
         self._sent = 0
         self._config = folder / "config.toml"
         self._ports = _free_port(), _free_port()
+        self._answered = asyncio.Event()
+        self._workers = 1
         self._process = None
         self._session = None
 
@@ -137,6 +142,8 @@ class Soak:
             try:
                 for number in range(rounds):
                     kind = KINDS[number % len(KINDS)]
+                    self._workers = 2 if number % 4 == 3 else 1
+                    self._write(more=False)
                     before = self._taken.twice()
                     await self._round(kind)
                     kills[kind] += 1
@@ -163,8 +170,11 @@ class Soak:
 
     async def _round(self, kind):
         await self._start()
+        self._answered.clear()
         load = asyncio.gather(*[self._client(PADDING if kind == "checkpoint" else "") for _ in range(CLIENTS)])
         try:
+            async with asyncio.timeout(20):
+                await self._answered.wait()
             await getattr(self, f"_{kind}")()
             await self._kill()
         finally:
@@ -220,21 +230,27 @@ class Soak:
                 async with self._session.post(url, json=click, headers=KEYS["dynamic_yield"]) as answer:
                     if answer.status == 204:
                         self._acknowledged.add(person)
+                        self._answered.set()
             except (aiohttp.ClientError, TimeoutError):
                 await asyncio.sleep(0.02)
 
     async def _start(self):
-        """The gateway, once it is ready."""
+        """The gateway, once it is ready; the port may yet be held by accepting processes of the one before."""
+        async with asyncio.timeout(30):
+            while not await self._has_started():  # noqa: ASYNC110  # nobody tells when a port is free
+                await asyncio.sleep(0.2)
+
+    async def _has_started(self):
         log = (self._folder / "gateway.log").open("ab")
         self._process = await asyncio.create_subprocess_exec(
             *COMMAND, "serve", "-c", str(self._config), stdout=log, stderr=log, env=environment(), cwd=self._folder
         )
         log.close()
-        async with asyncio.timeout(30):
-            while not await self._is_ready():
-                if self._process.returncode is not None:
-                    raise RuntimeError((self._folder / "gateway.log").read_text()[-3000:])
-                await asyncio.sleep(0.02)
+        while not await self._is_ready():
+            if self._process.returncode is not None:
+                return False
+            await asyncio.sleep(0.02)
+        return True
 
     async def _is_ready(self):
         with suppress(aiohttp.ClientError, TimeoutError):
@@ -249,6 +265,7 @@ class Soak:
 
     async def _end(self):
         """Undisturbed until nothing waits and no dead letter is left; gives what was left, and the exit code."""
+        self._workers = 1
         self._write(more=False)
         await self._start()
         async with asyncio.timeout(300):
@@ -275,6 +292,7 @@ class Soak:
         port, admin = self._ports
         text = _CONFIG.format(
             port=port,
+            workers=self._workers,
             admin=admin,
             folder=self._folder,
             key=KEY,

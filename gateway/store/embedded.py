@@ -298,8 +298,8 @@ class EmbeddedStore:
                 if not letters:
                     break
                 chosen = replace(chosen, after=letters[-1].id)
-                left -= len(letters)
-                count += await move(letters)
+                moved = await move(letters)
+                left, count = left - moved, count + moved
         return count
 
     async def _send_again(self, letters: Sequence[DeadLetter]) -> int:

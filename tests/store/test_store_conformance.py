@@ -520,14 +520,17 @@ async def test_two_replays_at_once_send_each_letter_once(store):
 
 
 async def test_the_dead_letters_of_an_orphan_wait_for_its_return(store):
-    """A replay leaves them, and sends them when the target is back."""
+    """A replay leaves them, however many come before others' and whatever its limit; they go when it is back."""
     store.serve([A, B])
     await appended(store, "1")
-    (entry,) = await store.lease("shop/b", 1)
-    store.dead("shop/b", [letter(entry, "shop/b")])
-    store.ack("shop/b", entry)
+    for name in ("shop/b", "shop/a"):
+        (entry,) = await store.lease(name, 1)
+        store.dead(name, [letter(entry, name)])
+        store.ack(name, entry)
     store.serve([A])
-    assert await store.replay(Filter()) == 0
+    assert await store.replay(Filter(limit=1)) == 1
+    assert await store.replay(Filter(limit=1)) == 0
+    assert await drained(store) == ["1"]
     store.serve([A, B])
     assert await store.replay(Filter()) == 1
     assert await drained(store, "shop/b") == ["1"]
