@@ -10,9 +10,10 @@ What it cannot say: slots, variations, dismissals and everything else about an e
 labels, placements, items, channel, brand and consent.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
-from urllib.parse import quote, urlencode
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 from msgspec import Struct, structs
 
@@ -80,8 +81,7 @@ class GravityFieldSdk(Struct, frozen=True, kw_only=True):
         """One body for all events of a user, page and device; one GET for each engagement."""
         first = parts[0]
         if first.endpoint == "engagement":
-            query = urlencode(first.content, quote_via=quote)
-            return Outbound("GET", f"{self.base_url}/engagement?{query}", {}, None, ())
+            return Outbound("GET", f"{self.base_url}/engagement?{_query(first.content)}", {}, None, ())
         body = {"sec": self.section, **(first.envelope or {}), "data": [part.content for part in parts]}
         headers = {"content-type": "application/json"}
         return Outbound("POST", f"{self.base_url}/event", headers, encode_json(body), ())
@@ -111,3 +111,15 @@ class GravityFieldSdk(Struct, frozen=True, kw_only=True):
     def judge(self, answer: Answer) -> Receipt:
         """By the status; a success whose body is the vendor's error form is that error."""
         return hidden_failure(answer, "code") or verdict(answer.status)
+
+
+_PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*")
+"""Text that a query takes as it is."""
+
+
+def _query(members: Mapping[str, Any]) -> str:
+    return "&".join([f"{_quoted(key)}={_quoted(str(value))}" for key, value in members.items()])
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="")
