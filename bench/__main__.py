@@ -1,11 +1,18 @@
-"""`python -m bench [core] [startup] [accept] [forward]`: all of them without a name."""
+"""`python -m bench [core] [startup] [accept] [forward] [delivery] [slow-vendor]`: all of them without a name."""
 
 import platform
 import sys
 
-from bench import core, http, startup
+from bench import core, delivery, http, slow_vendor, startup
 
-BENCHES = {"core": core.main, "startup": startup.main, "accept": http.accept, "forward": http.forward}
+BENCHES = {
+    "core": core.main,
+    "startup": startup.main,
+    "accept": http.accept,
+    "forward": http.forward,
+    "delivery": delivery.main,
+    "slow-vendor": slow_vendor.main,
+}
 
 
 def main(names: list[str]) -> None:

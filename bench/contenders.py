@@ -1,4 +1,4 @@
-"""What the gateway is measured against over HTTP: bare aiohttp, answering by itself or proxying unread."""
+"""What the gateway is measured against over HTTP: bare aiohttp: it answers, proxies, or tells four."""
 
 import sys
 
@@ -30,6 +30,25 @@ async def proxy(port: int, upstream: int) -> None:
     await _serve(handle, port)
 
 
+async def fan_out(port: int, upstream: int) -> None:
+    """Aiohttp's low-level server and client: the body as it came to four upstreams, then 204."""
+    import asyncio
+
+    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=512))
+
+    async def tell(url: str, body: bytes) -> None:
+        async with session.post(url, data=body, headers={"content-type": "application/json"}) as answered:
+            await answered.read()
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        body = await request.read()
+        url = f"http://127.0.0.1:{upstream}{request.path}"
+        await asyncio.gather(*[tell(url, body) for _ in range(4)])
+        return web.Response(status=204)
+
+    await _serve(handle, port)
+
+
 async def _serve(handle: object, port: int) -> None:
     import asyncio
 
@@ -41,4 +60,4 @@ async def _serve(handle: object, port: int) -> None:
 
 if __name__ == "__main__":
     ports = [int(port) for port in sys.argv[2:]]
-    uvloop.run(proxy(*ports) if sys.argv[1] == "proxy" else answer(*ports))
+    uvloop.run({"answer": answer, "proxy": proxy, "fan-out": fan_out}[sys.argv[1]](*ports))

@@ -4,19 +4,16 @@
 and validates the body, counts, and logs one request in a hundred; bare aiohttp does none of that.
 """
 
-import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from bench.bodies import BODIES
+from bench.processes import await_port, cpu, free, started
 
 _COUNT: Final = 12_000
 _ROUNDS: Final = 5
@@ -67,18 +64,18 @@ def _compare(mode: str, bare: list[str]) -> None:
     )
     with ExitStack() as stack:
         vendor, port, other, admin = (free() for _ in range(4))
-        stack.enter_context(_process("-m", "bench.load", "vendor", str(vendor)))
+        stack.enter_context(started("-m", "bench.load", "vendor", str(vendor)))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ports = {"port": port, "admin": admin, "vendor": vendor, "folder": folder / "store"}
         primary = "primary = true" if mode == "forward" else ""
         (folder / "config.toml").write_text(CONFIG.format(**ports, mode=mode, primary=primary))
-        gateway = stack.enter_context(_process("-m", "gateway", "serve", "-c", str(folder / "config.toml")))
+        gateway = stack.enter_context(started("-m", "gateway", "serve", "-c", str(folder / "config.toml")))
         reference = stack.enter_context(
-            _process("-m", "bench.contenders", *bare, str(other), *([str(vendor)] if bare == ["proxy"] else []))
+            started("-m", "bench.contenders", *bare, str(other), *([str(vendor)] if bare == ["proxy"] else []))
         )
         contenders = {"gateway": (gateway, port), f"bare aiohttp {bare[0]}": (reference, other)}
         for _, listening in contenders.values():
-            _await(listening)
+            await_port(listening)
         found: dict[str, list[tuple[float, ...]]] = {name: [] for name in contenders}
         for _ in range(_ROUNDS):
             for name, (process, listening) in contenders.items():
@@ -88,12 +85,12 @@ def _compare(mode: str, bare: list[str]) -> None:
 
 def _round(pid: int, port: int, body: bytes) -> tuple[float, ...]:
     """CPU µs per request of the process, requests per second, p50, p99 (ms) and failures of one round."""
-    before = _cpu(pid)
+    before = cpu(pid)
     arguments = ("send", str(port), str(_COUNT), str(_CONNECTIONS), "DY-API-Key: shop-key", _PATH)
     told = subprocess.run(  # noqa: S603  # our own module
         [sys.executable, "-m", "bench.load", *arguments], input=body, capture_output=True, check=True, timeout=120
     )
-    return ((_cpu(pid) - before) / _COUNT * 1e6, *map(float, told.stdout.split()))
+    return ((cpu(pid) - before) / _COUNT * 1e6, *map(float, told.stdout.split()))
 
 
 def _print(found: dict[str, list[tuple[float, ...]]]) -> None:
@@ -102,34 +99,3 @@ def _print(found: dict[str, list[tuple[float, ...]]]) -> None:
     for name, rounds in found.items():
         cpu, rate, p50, p99, failed = (median(one[index] for one in rounds) for index in range(5))
         print(f"{name:26}{cpu:9.1f}{rate:9.0f}{p50:9.2f}{p99:9.2f}{failed:9.0f}   {cpu / reference:.2f} × bare")
-
-
-@contextmanager
-def _process(*arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)  # noqa: S603  # our own modules
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _cpu(pid: int) -> float:
-    """User and system seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _await(port: int) -> None:
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    sys.exit(f"nothing listens on port {port}")
-
-
-def free() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
