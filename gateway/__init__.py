@@ -10,6 +10,7 @@ Floors, top to bottom; an import goes downward only:
     server, admin, ports        HTTP in, plain values out
     relay                       one inbound, from request to answer
     delivery                    one outbound, from plan to verdict
+    tail                        what passes, shown to whoever watches
     config, log, metrics, store what is wanted, told, counted and kept
     routing, limits, refusals   pure: which route and targets; how fast; samples of what could not be carried
     fidelity, dryrun            pure: what survives between two vendors; what would be sent

@@ -15,6 +15,7 @@ from gateway.metrics import Metrics
 from gateway.relay import OPEN, Keeper, Relay, Rules
 from gateway.routing import Table
 from gateway.server import PublicServer
+from gateway.tail import Tail
 
 _OPEN_RATE: Final = 50.0
 """Requests per second that one address may send on a public route that asks no key."""
@@ -26,12 +27,12 @@ class Accepting:
     """One process's public port; what it accepts goes to `keeper` and, in forward mode, to a primary's `upstreams`."""
 
     def __init__(
-        self, config: Config, mappings: Mapping[str, type[VendorMapping]], keeper: Keeper, metrics: Metrics
+        self, config: Config, mappings: Mapping[str, type[VendorMapping]], keeper: Keeper, metrics: Metrics, tail: Tail
     ) -> None:
         self._config = config
         self._mappings = mappings
         self._upstreams: dict[str, Upstream] = {}
-        self._relay = Relay(self._rules(config), keeper, metrics)
+        self._relay = Relay(self._rules(config), keeper, metrics, tail)
         self._public = PublicServer(self._relay, config.server)
 
     async def start(self, listener: socket.socket | None = None) -> int:

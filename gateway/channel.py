@@ -9,6 +9,8 @@ from typing import Final, cast
 from msgspec import Struct, msgpack
 
 from gateway.store.contract import Record
+from gateway.tail.seen import Seen
+from gateway.tail.watching import Wanted
 
 _LENGTH: Final = struct.Struct("!I")
 
@@ -48,7 +50,26 @@ class Counted(Struct, tag="counted", frozen=True, array_like=True):
     samples: list[tuple[str, dict[str, str], float]]
 
 
-Message = Append | Kept | NotKept | Reload | Drain | Counted
+class Watch(Struct, tag="watch", frozen=True, array_like=True):
+    """From now on these watch the tail: what each wants, by its number."""
+
+    wanted: dict[int, Wanted]
+
+
+class Shown(Struct, tag="shown", frozen=True, array_like=True):
+    """Something that passed, for this watcher."""
+
+    number: int
+    seen: Seen
+
+
+class Skipped(Struct, tag="skipped", frozen=True, array_like=True):
+    """What each watcher was not shown since the last time, by its number."""
+
+    counts: dict[int, int]
+
+
+Message = Append | Kept | NotKept | Reload | Drain | Counted | Watch | Shown | Skipped
 _encode: Final = msgpack.Encoder().encode
 _decode: Final = msgpack.Decoder(Message).decode
 

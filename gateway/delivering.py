@@ -16,12 +16,15 @@ from gateway.metrics import Metrics
 from gateway.store.contract import Lane
 from gateway.store.embedded import DeadBounds, EmbeddedStore
 from gateway.store.sqlite import SqliteLog
+from gateway.tail import Tail
 
 
 class Delivering:
     """The one process that owns the store and every upstream's pace."""
 
-    def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]], metrics: Metrics) -> None:
+    def __init__(
+        self, config: Config, mappings: Mapping[str, type[VendorMapping]], metrics: Metrics, tail: Tail
+    ) -> None:
         self.log = SqliteLog(Path(config.store.path), config.store.max_size, config.store.keep)
         self.store = EmbeddedStore(self.log)
         self.workers: dict[str, Worker] = {}
@@ -29,6 +32,7 @@ class Delivering:
         self.paused: set[str] = set()
         self._reader = Reader({name: mapping.example() for name, mapping in mappings.items()})
         self._metrics = metrics
+        self._tail = tail
         self._clocks = Clocks()
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -68,6 +72,7 @@ class Delivering:
             store=self.store,
             reader=self._reader,
             metrics=self._metrics,
+            tail=self._tail,
             clocks=self._clocks,
             logs=sampler(config.log.requests),
             max_age=config.store.max_age,

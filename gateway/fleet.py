@@ -16,11 +16,24 @@ from typing import Final
 
 import structlog
 
-from gateway.channel import Append, Channel, Counted, Drain, Kept, Message, NotKept, Reload
+from gateway.channel import (
+    Append,
+    Channel,
+    Counted,
+    Drain,
+    Kept,
+    Message,
+    NotKept,
+    Reload,
+    Shown,
+    Skipped,
+    Watch,
+)
 from gateway.config import Config
 from gateway.errors import CannotListen, StoreFull
 from gateway.metrics import Metrics
 from gateway.store.contract import Store
+from gateway.tail import Tail
 
 _CALM: Final = 1.0
 """Seconds between a crash and the next start."""
@@ -31,11 +44,13 @@ _FAREWELL: Final = 15.0
 class Fleet:
     """The accepting processes."""
 
-    def __init__(self, config: Config, path: Path, store: Store, metrics: Metrics) -> None:
+    def __init__(self, config: Config, path: Path, store: Store, metrics: Metrics, tail: Tail) -> None:
         self._config = config
         self._path = path
         self._store = store
         self._metrics = metrics
+        self._tail = tail
+        self._tail.changed = self._watched
         self._log = structlog.get_logger()
         self._channels: dict[int, Channel] = {}
         self._minders: list[asyncio.Task[None]] = []
@@ -94,6 +109,8 @@ class Fleet:
         theirs.close()
         channel = await Channel.over(ours, partial(self._heard, f"{number}.{generation}", number))
         self._channels[number] = channel
+        if self._tail.is_watched:
+            channel.send(self._watch())
         if len(self._channels) == self._config.server.workers:
             self._manned.set()
         if self._draining:
@@ -107,6 +124,25 @@ class Fleet:
                 process.kill()
             return await process.wait()
 
+    def _watched(self) -> None:
+        """Have every process show what it accepts to those who watch now."""
+        for channel in self._channels.values():
+            channel.send(self._watch())
+
+    def _watch(self) -> Watch:
+        return Watch({number: one.wanted for number, one in self._tail.watchers.items()})
+
+    def _show(self, message: Shown | Skipped) -> None:
+        """Pass on what a process showed; its watcher may have gone meanwhile."""
+        counts = message.counts if isinstance(message, Skipped) else {}
+        for number, count in counts.items():
+            if number in self._tail.watchers:
+                self._tail.watchers[number].elsewhere += count
+        if isinstance(message, Shown):
+            watcher = self._tail.watchers.get(message.number)
+            if watcher is not None and watcher.takes_seen(message.seen):
+                watcher.hear(message.seen)
+
     def _heard(self, source: str, number: int, message: Message) -> None:
         match message:
             case Append():
@@ -115,6 +151,8 @@ class Fleet:
                 task.add_done_callback(self._keeping.discard)
             case Counted():
                 self._metrics.absorb(source, message.samples)
+            case Shown() | Skipped():
+                self._show(message)
             case _:
                 self._log.error("unexpected message", number=number, message=type(message).__name__)
 

@@ -6,18 +6,34 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from gateway.accepting import Accepting
-from gateway.channel import Append, Channel, Counted, Drain, Kept, Message, NotKept, Reload
+from gateway.channel import (
+    Append,
+    Channel,
+    Counted,
+    Drain,
+    Kept,
+    Message,
+    NotKept,
+    Reload,
+    Shown,
+    Skipped,
+    Watch,
+)
 from gateway.config import Config, load
 from gateway.contract import VendorMapping
 from gateway.errors import ConfigFaults, Overloaded, StoreFull
 from gateway.metrics import Metrics
 from gateway.store.contract import Record
+from gateway.tail import Tail
+from gateway.tail.seen import Seen
+from gateway.tail.watching import Wanted, Watcher
 
 _COUNT: Final = 0.5
 """Seconds between two reports of what was counted."""
@@ -32,6 +48,7 @@ class Member:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._channel: Channel | None = None
+        self.tail = Tail()
         self.reload = asyncio.Event()
         self.drain = asyncio.Event()
 
@@ -66,8 +83,25 @@ class Member:
                 self.reload.set()
             case Drain():
                 self.drain.set()
+            case Watch(wanted):
+                self._watch(wanted)
             case _:
                 pass
+
+    def skipped(self) -> dict[int, int]:
+        """What each watcher was not shown since it was last asked."""
+        return {number: count for number, one in self.tail.watchers.items() if (count := one.taken_skipped())}
+
+    def _watch(self, wanted: dict[int, Wanted]) -> None:
+        """Show to these and no others what passes; who watched already goes on as it was."""
+        old = self.tail.watchers
+        self.tail.put(
+            {number: old.get(number) or Watcher(one, partial(self._show, number)) for number, one in wanted.items()}
+        )
+
+    def _show(self, number: int, seen: Seen) -> None:
+        if self._channel is not None:
+            self._channel.send(Shown(number, seen))
 
     def _orphaned(self, _: object) -> None:
         for waiter in self._waiting.values():
@@ -82,10 +116,10 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
     metrics, member = Metrics(), Member()
     parent = await member.connect(channel)
-    accepting = Accepting(config, mappings, member, metrics)
+    accepting = Accepting(config, mappings, member, metrics, member.tail)
     await accepting.start(listener)
     tasks = [
-        asyncio.create_task(_count(parent, metrics)),
+        asyncio.create_task(_count(parent, metrics, member)),
         asyncio.create_task(_reload(member, accepting, path, mappings)),
     ]
     await member.drain.wait()
@@ -97,10 +131,12 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
     await parent.closed
 
 
-async def _count(parent: Channel, metrics: Metrics) -> None:
+async def _count(parent: Channel, metrics: Metrics, member: Member) -> None:
     while True:
         await asyncio.sleep(_COUNT)
         parent.send(Counted(list(metrics.samples())))
+        if skipped := member.skipped():
+            parent.send(Skipped(skipped))
 
 
 async def _reload(member: Member, accepting: Accepting, path: Path, mappings: Mappings) -> None:

@@ -36,6 +36,8 @@ from gateway.model import identified
 from gateway.routing import Match, Route, RouteTarget, Table
 from gateway.shaping import Privacy
 from gateway.store.contract import Record
+from gateway.tail import Tail
+from gateway.tail.seen import Delivered
 from gateway.translate import Decoded, Translation, decode, translate
 from gateway.wire import encode_json
 
@@ -70,6 +72,7 @@ class Line(Struct):
     copied: frozenset[str] = frozenset()
     refused: list[str] = field(default_factory=list)
     error: str | None = None
+    record: Record | None = None
 
     def tell(self, target: str, translation: Translation, sent: list[Sent]) -> None:
         """Note what became of the target whose answer the caller gets."""
@@ -99,10 +102,11 @@ class Keeper(Protocol):
 class Relay:
     """What happens to every inbound, by the `rules` in force."""
 
-    def __init__(self, rules: Rules, keeper: Keeper, metrics: Metrics) -> None:
+    def __init__(self, rules: Rules, keeper: Keeper, metrics: Metrics, tail: Tail) -> None:
         self.rules = rules
         self._keeper = keeper
         self._metrics = metrics
+        self._tail = tail
         self._log = structlog.get_logger()
 
     async def take(self, request: Request) -> Answer:
@@ -130,6 +134,8 @@ class Relay:
             answer = _worded(dialect, GatewayError("the gateway failed"))
         seconds = time.perf_counter() - started
         self._metrics.inbound(line.route, line.vendor, answer.status, seconds)
+        if self._tail.is_watched:
+            self._tail.inbound(line, answer.status, seconds)
         if rules.logs(answer.status):
             self._write(line, request, answer.status, seconds)
         return _finished(rules, answer, request)
@@ -141,6 +147,7 @@ class Relay:
         record = record_of(inbound, match.route.name, match.route.accepts, match.client)
         if rules.at_rest is not None:
             record = hidden(record, decoded, match.source, rules.at_rest)
+        line.record = record
         minting = _minting(match.route, decoded)
         if match.route.mode == "forward":
             answer = await self._forward(rules, match, decoded, record, line)
@@ -205,9 +212,13 @@ class Relay:
         sent = await ask(translation.requests, upstream, kept.record.request_id, spare=spare)
         for one in sent:
             self._metrics.answered(upstream.name, one)
+        outcome, seconds = "nothing", time.perf_counter() - started
         if sent:
             outcome = "delivered" if all(one.accepted for one in sent) else "retried"
-            self._metrics.delivered(target.name, target.mapping.NAME, outcome, time.perf_counter() - started)
+            self._metrics.delivered(target.name, target.mapping.NAME, outcome, seconds)
+        if self._tail.is_watched:
+            told = (kept.record, target.name, target.mapping.NAME, upstream, translation, sent, outcome, seconds)
+            self._tail.delivery(Delivered(*told))
         line.tell(target.name, translation, sent)
         return Asked(translation, sent)
 

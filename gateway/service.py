@@ -15,6 +15,7 @@ from gateway.errors import CannotListen
 from gateway.fleet import Fleet
 from gateway.metrics import Metrics
 from gateway.store.embedded import EmbeddedStore
+from gateway.tail import Tail
 
 Mappings = Mapping[str, type[VendorMapping]]
 
@@ -29,12 +30,13 @@ class Service:
         self.config = config
         self.mappings = mappings
         self.metrics = Metrics()
-        self.delivering = Delivering(config, mappings, self.metrics)
+        self.tail = Tail()
+        self.delivering = Delivering(config, mappings, self.metrics, self.tail)
         self._draining = False
         self._accepting: Accepting | Fleet = (
-            Accepting(config, mappings, self.store, self.metrics)
+            Accepting(config, mappings, self.store, self.metrics, self.tail)
             if path is None or config.server.workers == 1
-            else Fleet(config, path, self.store, self.metrics)
+            else Fleet(config, path, self.store, self.metrics, self.tail)
         )
         self._admin = AdminServer(self, config.admin)
         self.public_port: int | None = None

@@ -26,6 +26,8 @@ from gateway.delivery.upstream import Upstream
 from gateway.metrics import Metrics
 from gateway.routing import RouteTarget
 from gateway.store.contract import Attempt, Entry, Store
+from gateway.tail import Tail
+from gateway.tail.seen import Delivered
 
 _LEASE: Final = 256
 _IDLE: Final = 5.0
@@ -43,6 +45,7 @@ class Means(Struct, frozen=True):
     store: Store
     reader: Reader
     metrics: Metrics
+    tail: Tail
     clocks: Clocks
     logs: Callable[[int], bool]
     max_age: float
@@ -158,7 +161,11 @@ class Worker:
         todo = plan(entry, self.settings, self.means.reader, time.time(), max_age)
         if not todo.requests:
             self._gate.give_back()
-            self._finish(entry, todo, [], probing=False)
+            outcome = self._finish(entry, todo, [], probing=False)
+            if outcome == "dead":
+                self.means.metrics.given_up(self._name, self.upstream.mapping.NAME, outcome)
+            if self.means.tail.is_watched:
+                self._show(entry, todo, [], outcome if todo.letters else "nothing", 0.0)
             return
         probing, sent = self._gate.pace.in_trouble, list[Sent]()
         started = time.perf_counter()
@@ -168,6 +175,8 @@ class Worker:
             outcome = self._finish(entry, todo, sent, probing=probing)
             seconds = time.perf_counter() - started
             self.means.metrics.delivered(self._name, self.upstream.mapping.NAME, outcome, seconds)
+            if self.means.tail.is_watched:
+                self._show(entry, todo, sent, outcome, seconds)
 
     async def _send(self, entry: Entry, requests: Sequence[Outbound], sent: list[Sent]) -> None:
         """Every outbound, the first in the slot that is there, the others as the pace lets them."""
@@ -239,6 +248,12 @@ class Worker:
         if entry.doubted_at is None or self._gate.pace.is_held:
             return False
         return self._gate.accepted_at > entry.doubted_at
+
+    def _show(self, entry: Entry, todo: Plan, sent: list[Sent], outcome: str, seconds: float) -> None:
+        """Show a delivery to those who watch."""
+        upstream = self.upstream
+        told = (self._name, upstream.mapping.NAME, upstream, todo.translation, sent, outcome, seconds)
+        self.means.tail.delivery(Delivered(entry.record, *told))
 
     def _tell(self, entry: Entry, todo: Plan, sent: list[Sent], outcome: str) -> None:
         """The one line of a finished delivery, and what it cost."""

@@ -1,0 +1,160 @@
+"""What the tail shows, as it passes between processes: bodies cut, no credential in it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.store.contract import Record
+
+if TYPE_CHECKING:
+    from gateway.delivery.sending import Sent
+    from gateway.translate import Translation
+
+CUT: Final = 16_384
+"""Bytes that are kept of a body."""
+_ANSWER: Final = 2_000
+"""Characters that are kept of a vendor's answer."""
+_REQUESTS: Final = 20
+"""Requests that are kept of one delivery."""
+
+
+class SeenInbound(Struct, frozen=True, array_like=True, tag="inbound"):
+    """An inbound that was answered; one that was rejected has no record."""
+
+    request_id: str
+    at: float
+    route: str
+    vendor: str
+    client: str | None
+    status: int
+    seconds: float
+    error: str | None
+    targets: Mapping[str, str]
+    losses: tuple[str, ...]
+    record: Record | None
+
+
+class Asked(Struct, frozen=True, array_like=True):
+    """One request to a vendor, unsigned, and what became of it."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    outcome: str
+    status: int | None
+    answer: str
+
+
+class SeenDelivery(Struct, frozen=True, array_like=True, tag="delivery"):
+    """A delivery that came to an end, be it only for now; `vendor` is the target's."""
+
+    request_id: str
+    at: float
+    target: str
+    upstream: str
+    vendor: str
+    outcome: str
+    seconds: float
+    asked: tuple[Asked, ...]
+    losses: tuple[str, ...]
+    copied: tuple[str, ...]
+    refused: tuple[tuple[int, str, tuple[str, ...]], ...]
+    record: Record
+
+
+Seen = SeenInbound | SeenDelivery
+
+
+class Line(Protocol):
+    """What the relay knows of an inbound."""
+
+    request_id: str
+    route: str
+    vendor: str
+    client: str | None
+    targets: dict[str, str]
+    losses: frozenset[str]
+    error: str | None
+    record: Record | None
+
+
+class Account(Protocol):
+    """The upstream that was asked."""
+
+    name: str
+
+    def masked(self, text: str) -> str:
+        """A text without the account's credentials."""
+        ...
+
+
+class Delivered(Struct, frozen=True):
+    """What a worker, or the relay for a caller that waits, knows of a delivery."""
+
+    record: Record
+    target: str
+    vendor: str
+    account: Account
+    translation: "Translation | None"
+    sent: "Sequence[Sent]"
+    outcome: str
+    seconds: float
+
+
+def seen_inbound(line: Line, status: int, seconds: float) -> SeenInbound:
+    """An inbound as it is shown."""
+    return SeenInbound(
+        line.request_id,
+        time.time(),
+        line.route,
+        line.vendor,
+        line.client,
+        status,
+        seconds,
+        line.error,
+        dict(line.targets),
+        tuple(sorted(line.losses)),
+        None if line.record is None else _cut(line.record),
+    )
+
+
+def seen_delivery(told: Delivered) -> SeenDelivery:
+    """A delivery as it is shown."""
+    found = told.translation
+    return SeenDelivery(
+        told.record.request_id,
+        time.time(),
+        told.target,
+        told.account.name,
+        told.vendor,
+        told.outcome,
+        told.seconds,
+        tuple(_asked(one, told.account) for one in told.sent[:_REQUESTS]),
+        tuple(sorted(found.losses)) if found else (),
+        tuple(sorted(found.copied)) if found else (),
+        tuple((one.interaction, one.reason, one.fields) for one in found.refused) if found else (),
+        _cut(told.record),
+    )
+
+
+def _asked(sent: "Sent", account: Account) -> Asked:
+    outbound, answer = sent.outbound, sent.answer
+    told = answer.body[:CUT].decode("utf-8", "replace") if answer else str(sent.failure or "")
+    return Asked(
+        outbound.method,
+        outbound.url,
+        dict(outbound.headers),
+        None if outbound.body is None else outbound.body[:CUT],
+        sent.outcome,
+        answer.status if answer else None,
+        account.masked(told)[:_ANSWER],
+    )
+
+
+def _cut(record: Record) -> Record:
+    """The record with at most so much of its body."""
+    return record if len(record.body) <= CUT else replace(record, body=record.body[:CUT])

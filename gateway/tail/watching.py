@@ -1,0 +1,127 @@
+"""Who watches the tail: what it wants, and how much of it it can take.
+
+A watcher hears about as much as a person can read, whole requests rather than parts of them: which ones is decided by
+the hash of the request id, so that every process, and both halves of one, choose the same.
+"""
+
+import json
+import time
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from gateway.store.contract import Record
+from gateway.tail.seen import Delivered, Line, Seen, SeenInbound
+from gateway.wire import json_text
+
+BUDGET: Final = 100
+"""Inbounds, and as many deliveries, that a watcher hears of per second."""
+_HASHES: Final = 1 << 32
+
+
+class Wanted(Struct, frozen=True, array_like=True):
+    """What a watcher wants to hear of; `via` is the route of the target."""
+
+    user: str | None = None
+    route: str | None = None
+    vendor: str | None = None
+    target: str | None = None
+    outcome: str | None = None
+    via: str | None = None
+
+
+class Sampler:
+    """Admits about `budget` requests a second, always the same ones whoever asks; counts those it does not."""
+
+    def __init__(self, budget: int = BUDGET, clock: Callable[[], float] = time.monotonic) -> None:
+        self.share = 1.0
+        self.skipped = 0
+        self._budget = budget
+        self._clock = clock
+        self._since = clock()
+        self._passed = 0
+        self._admitted = 0
+
+    def admits(self, request_id: str) -> bool:
+        """Whether this one is shown."""
+        elapsed = self._clock() - self._since
+        if elapsed >= 1.0:
+            room = self._budget * elapsed
+            self.share = 1.0 if self._passed <= room else room / self._passed
+            self._since += elapsed
+            self._passed = self._admitted = 0
+        self._passed += 1
+        is_chosen = self.share == 1.0 or zlib.crc32(request_id.encode("utf-8", "replace")) < self.share * _HASHES
+        if self._admitted >= self._budget or not is_chosen:
+            self.skipped += 1
+            return False
+        self._admitted += 1
+        return True
+
+
+class Watcher:
+    """One who watches; `hear` must neither wait nor raise."""
+
+    def __init__(self, wanted: Wanted, hear: Callable[[Seen], None]) -> None:
+        self.wanted = wanted
+        self.hear = hear
+        self.inbounds = Sampler()
+        self.deliveries = Sampler()
+        self.elsewhere = 0
+        self._texts = [text.encode() for text in texts(wanted.user)] if wanted.user else []
+
+    def taken_skipped(self) -> int:
+        """How many it wanted and was not shown since it was last asked, by other processes too."""
+        found = self.inbounds.skipped + self.deliveries.skipped + self.elsewhere
+        self.inbounds.skipped = self.deliveries.skipped = self.elsewhere = 0
+        return found
+
+    def takes_inbound(self, line: Line, status: int) -> bool:
+        """Whether it wants to hear of this inbound, and can."""
+        wanted = self.wanted
+        return (
+            wanted.route in (None, line.route)
+            and wanted.vendor in (None, line.vendor)
+            and wanted.via in (None, line.route)
+            and wanted.outcome in (None, ended(status))
+            and self._concerns(line.record)
+            and self.inbounds.admits(line.request_id)
+        )
+
+    def takes_delivery(self, told: Delivered) -> bool:
+        """Whether it wants to hear of this delivery, and can."""
+        wanted = self.wanted
+        return (
+            wanted.route in (None, told.record.route)
+            and wanted.vendor in (None, told.vendor)
+            and wanted.target in (None, told.target)
+            and wanted.outcome in (None, told.outcome)
+            and self._concerns(told.record)
+            and self.deliveries.admits(told.record.request_id)
+        )
+
+    def takes_seen(self, seen: Seen) -> bool:
+        """Whether it can take what another process chose for it."""
+        return (self.inbounds if isinstance(seen, SeenInbound) else self.deliveries).admits(seen.request_id)
+
+    def _concerns(self, record: Record | None) -> bool:
+        """Whether the person may be meant: the id stands somewhere in what was said."""
+        if not self._texts:
+            return True
+        if record is None:
+            return False
+        return self.wanted.user in record.query.values() or any(text in record.body for text in self._texts)
+
+
+def ended(status: int) -> str:
+    """How an inbound ended, in one word."""
+    if status < 400:
+        return "accepted"
+    return "rejected" if status < 500 else "failed"
+
+
+def texts(wanted: str) -> tuple[str, ...]:
+    """How a text stands in what is kept: as it is, or as JSON writes it with few escapes or with many."""
+    return tuple(dict.fromkeys([wanted, json_text(wanted)[1:-1], json.dumps(wanted)[1:-1]]))
