@@ -16,7 +16,7 @@ Mappings = Mapping[str, type[VendorMapping]]
 
 _COMMANDS: Final = (
     *("accept", "check", "deadletters", "deliveries", "demo", "matrix", "sandbox", "schema", "send", "serve", "store"),
-    *("target", "translate"),
+    *("target", "top", "translate"),
 )
 
 

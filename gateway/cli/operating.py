@@ -30,7 +30,7 @@ Ask = Callable[..., Any]
 def operated(mappings: Mappings, path: Path, *, running: bool = False) -> Iterator[Ask]:
     """A way to ask the gateway of a configuration; `running`: only one that runs will do."""
     config = read(path, mappings, secrets_required=False)
-    port = _Port(config)
+    port = Port(config)
     if port.answers():
         yield port.ask
     elif running:
@@ -40,18 +40,24 @@ def operated(mappings: Mappings, path: Path, *, running: bool = False) -> Iterat
             yield stopped.ask
 
 
+def admin_port(mappings: Mappings, path: Path, patience: float) -> "Port":
+    """The admin port of a configuration's gateway, whether it runs or not; an answer is waited for so many seconds."""
+    return Port(read(path, mappings, secrets_required=False), patience)
+
+
 def target_path(name: str, verb: str) -> str:
     """The admin path of something done to a target."""
     return f"/api/targets/{quote(name, safe='/')}/{verb}"
 
 
-class _Port:
+class Port:
     """The admin port of a running gateway."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, patience: float = _PATIENCE) -> None:
         self._host = _EVERYWHERE.get(config.admin.host, config.admin.host)
         self._port = config.admin.port
         self._token = config.admin.token
+        self._patience = patience
         self.url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
 
     def answers(self) -> bool:
@@ -73,27 +79,47 @@ class _Port:
         try:
             status, answer = self._exchange(method, f"{path}?{urlencode(shown)}" if shown else path, sent)
         except OSError as error:
-            raise click.ClickException(f"{self.url} does not answer: {error}") from None
+            raise self._silent(error) from None
         if status >= 400:
             raise click.ClickException(str(answer.get("error", f"status {status}")))
         return answer
 
+    def text(self, path: str) -> str:
+        """What is told at a path as text; raises ClickException."""
+        try:
+            status, answer = self._call("GET", path, b"")
+        except OSError as error:
+            raise self._silent(error) from None
+        if status != 200:
+            raise self._stranger()
+        return answer.decode(errors="replace")
+
     def _exchange(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_PATIENCE)
+        status, answer = self._call(method, path, body)
+        try:
+            found = json.decode(answer)
+        except (MsgspecError, UnicodeDecodeError, RecursionError):
+            raise self._stranger() from None
+        if not isinstance(found, dict):
+            raise self._stranger()
+        return status, found
+
+    def _call(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._patience)
         headers = {} if method == "GET" else {"Content-Type": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
         try:
             connection.request(method, path, body or None, headers)
             answer = connection.getresponse()
-            found = json.decode(answer.read())
-        except (http.client.HTTPException, MsgspecError, UnicodeDecodeError, RecursionError):
+            return answer.status, answer.read()
+        except http.client.HTTPException:
             raise self._stranger() from None
         finally:
             connection.close()
-        if not isinstance(found, dict):
-            raise self._stranger()
-        return answer.status, found
+
+    def _silent(self, error: OSError) -> click.ClickException:
+        return click.ClickException(f"{self.url} does not answer: {error}")
 
     def _stranger(self) -> click.ClickException:
         return click.ClickException(f"what listens on {self.url} is no gateway's admin port")
