@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check format bench lock clean
+.PHONY: help run test prometheus soak check format bench lock clean
 
 help:
 	@echo "make run     start the five vendors' sandbox and the gateway, and see what to try"
@@ -33,8 +33,12 @@ run: $(READY)
 	@sh scripts/run.sh
 
 # One file's tests stay in one process: they may share a server.
-test: $(READY)
+test: $(READY) prometheus
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+
+# What the dashboard and the alerts are tested against.
+prometheus: $(READY)
+	@sh scripts/prometheus.sh
 
 # Minutes rather than seconds: what `make test` does five times.
 soak: $(READY)

@@ -3,6 +3,7 @@
 Floors, top to bottom; an import goes downward only:
 
     __main__, cli               the commands; the only place that knows the mappings
+    top                         what a running gateway does, for a terminal
     serving                     the process: its signals, its configuration file watched
     service, halted             a running gateway put together; the store of a stopped one
     fleet, member, channel      several accepting processes, their parent, and what the two say to each other
