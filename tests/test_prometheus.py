@@ -144,7 +144,7 @@ def test_the_rules_are_valid():
 
 
 def test_each_alert_fires_when_it_should():
-    """By unit tests of promtool's: series that should alert somebody do, and those of a gateway that does well do not."""
+    """By promtool's unit tests: series that should alert somebody do, those of a gateway that does well do not."""
     assert "SUCCESS" in promtool("test", "rules", str(Path("tests") / "alerts_test.yml"))
 
 
