@@ -231,6 +231,8 @@ class ConfigFaults(_Faulty):
     def __init__(self, faults: tuple[Fault, ...], files: tuple[Path, ...] = ()) -> None:
         super().__init__(faults)
         self.files = files
+        self.text: str | None = None
+        """The file's text, with its secrets, where it could be read."""
 
 
 class StoreFull(Overloaded):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.config import Config
+from gateway.config.history import History
 from gateway.contract import VendorMapping
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Worker
@@ -11,6 +12,7 @@ from gateway.metrics import Metrics
 from gateway.store.contract import Lane
 from gateway.store.embedded import EmbeddedStore
 from gateway.store.sqlite import SqliteLog
+from gateway.tail import Tail
 
 
 class Halted:
@@ -20,6 +22,8 @@ class Halted:
         self.config = config
         self.mappings = mappings
         self.metrics = Metrics()
+        self.history = History(config)
+        self.tail = Tail()
         self.workers: Mapping[str, Worker] = {}
         self.upstreams: Mapping[str, Upstream] = {}
         self.public_port: int | None = None

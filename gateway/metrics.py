@@ -117,6 +117,17 @@ class Metrics:
                     if not sample.name.endswith("_created"):
                         yield sample.name, dict(sample.labels), sample.value
 
+    def counters(self) -> Iterator[Sample]:
+        """Every counter's samples, this process's and those of the processes that it speaks for."""
+        self._settle()
+        for family in self._families:
+            if isinstance(family, Counter):
+                for sample in next(iter(family.collect())).samples:
+                    if sample.name.endswith("_total"):
+                        yield sample.name, dict(sample.labels), sample.value
+        for samples in self._absorbed.values():
+            yield from (sample for sample in samples if sample[0].endswith("_total"))
+
     def absorb(self, source: str, samples: list[Sample]) -> None:
         """Take up what another process counted; its last word stays in the sum when it is gone."""
         self._absorbed[source] = samples

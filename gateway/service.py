@@ -7,6 +7,7 @@ from pathlib import Path
 from gateway.accepting import Accepting
 from gateway.admin.server import AdminServer
 from gateway.config import Config
+from gateway.config.history import History
 from gateway.contract import VendorMapping
 from gateway.delivering import Delivering
 from gateway.delivery.upstream import Upstream
@@ -30,6 +31,7 @@ class Service:
         self.config = config
         self.mappings = mappings
         self.metrics = Metrics()
+        self.history = History(config)
         self.tail = Tail()
         self.delivering = Delivering(config, mappings, self.metrics, self.tail)
         self._draining = False

@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from gateway.config import Config, load
-from gateway.errors import ConfigFaults
+from gateway.errors import ConfigFaults, Fault
 from gateway.service import Mappings, Service
 
 _LOOK: Final = 0.5
@@ -65,6 +65,7 @@ async def _reloaded(service: Service, path: Path) -> tuple[Path, ...]:
     except Exception:  # noqa: BLE001  # whatever it is, the next edit may mend it
         structlog.get_logger().exception("reload failed inside the gateway")
         service.metrics.reloaded("refused")
+        service.history.refused((Fault("", "the reload failed inside the gateway: see its log"),), None)
         return service.config.files
 
 
@@ -81,12 +82,15 @@ async def reload(service: Service, path: Path) -> tuple[Path, ...]:
             "configuration refused", faults=[str(fault) for fault in error.faults]
         )
         service.metrics.reloaded("refused")
+        service.history.refused(error.faults, error.text)
         return tuple(dict.fromkeys((*service.config.files, *error.files)))
     waiting = [name for name in _AT_START if _value(config, name) != _value(service.config, name)]
     if waiting:
         log.warning("needs a restart", tables=waiting)
+    before = service.config
     await service.apply(config)
     service.metrics.reloaded("applied")
+    service.history.applied(before, config, waiting, service.mappings)
     log.info("configuration applied", routes=[route.name for route in config.routes])
     return config.files
 

@@ -31,7 +31,7 @@ async def test_health_is_open_and_all_else_asks_for_the_token(tmp_path):
             await gateway.ask("GET", path)
         for path in ("/api/status", "/metrics", "/api/nothing", "/nothing"):
             answer = await gateway.ask("GET", path, expect=401)
-            assert "token" in answer["error"]
+            assert "token" in answer["detail"]
         for shown in ("Bearer wrong", "admin-token", "Basic admin-token", "Bearer schlüssel", "Bearer "):
             await gateway.ask("GET", "/api/status", expect=401, headers={"Authorization": shown})
         await gateway.ask("GET", "/api/status", headers={"Authorization": "Bearer admin-token"})
@@ -59,7 +59,7 @@ async def test_writes_are_json(gateway):
     for body, words in ((b"{", "no JSON document"), (b"[]", "a JSON object"), (b"\xff", "no JSON document")):
         async with gateway.session.post(path, data=body, headers={"Content-Type": "application/json"}) as answer:
             assert answer.status == 400
-            assert words in (await answer.json())["error"]
+            assert words in (await answer.json())["detail"]
     assert not (await gateway.status_of("shop/vaix"))["paused"]
 
 
@@ -67,10 +67,10 @@ async def test_what_is_not_there_is_said_so(gateway):
     """An unknown path, method, parameter or value: its status, and words that name it."""
     await gateway.ask("GET", "/nothing", expect=404)
     await gateway.ask("GET", "/api/nothing", expect=404)
-    assert "POST" in (await gateway.ask("GET", "/api/send", expect=405))["error"]
-    assert "colour" in (await gateway.ask("GET", "/api/deadletters?colour=red", expect=400))["error"]
-    assert "limit" in (await gateway.ask("GET", "/api/deadletters?limit=many", expect=400))["error"]
-    assert "limit" in (await gateway.ask("GET", "/api/deadletters?limit=0", expect=400))["error"]
+    assert "POST" in (await gateway.ask("GET", "/api/send", expect=405))["detail"]
+    assert "colour" in (await gateway.ask("GET", "/api/deadletters?colour=red", expect=400))["detail"]
+    assert "limit" in (await gateway.ask("GET", "/api/deadletters?limit=many", expect=400))["detail"]
+    assert "limit" in (await gateway.ask("GET", "/api/deadletters?limit=0", expect=400))["detail"]
     await gateway.ask("GET", "/api/deadletters/7", expect=404)
 
 
@@ -106,7 +106,7 @@ async def test_a_pause_survives_a_reload(gateway):
 async def test_a_target_that_is_not_there_is_named(gateway):
     """A mistyped target is refused with the nearest one."""
     answer = await gateway.ask("POST", "/api/targets/shop/vaiks/pause", expect=404)
-    assert 'did you mean "shop/vaix"' in answer["error"]
+    assert 'did you mean "shop/vaix"' in answer["detail"]
 
 
 async def test_skip_makes_dead_letters_of_the_backlog(gateway):
@@ -146,7 +146,10 @@ async def test_the_status_tells_upstreams_routes_and_store(gateway):
             "mode": "store",
             "prefix": "",
             "clients": ["shop"],
+            "public": False,
             "targets": targets,
+            "received": 0,
+            "rejected": 0,
         }
     ]
     assert found["store"]["max_bytes"] > found["store"]["bytes"] > 0
@@ -238,7 +241,7 @@ async def test_to_move_dead_letters_one_says_which(gateway):
     """Nothing is replayed or forgotten by an empty request; all of them only in so many words."""
     await buried(gateway, 2)
     for method, path in (("POST", "/api/deadletters/replay"), ("DELETE", "/api/deadletters")):
-        assert "say which" in (await gateway.ask(method, path, {}, expect=400))["error"]
+        assert "say which" in (await gateway.ask(method, path, {}, expect=400))["detail"]
     assert (await gateway.ask("DELETE", "/api/deadletters", {"reason": "max_age"}))["discarded"] == 0
     assert await gateway.ask("DELETE", "/api/deadletters", {"all": True, "limit": 1}) == {"discarded": 1, "more": True}
     assert (await gateway.ask("DELETE", "/api/deadletters", {"all": True}))["discarded"] == 1
@@ -399,11 +402,11 @@ BODIES_OF = {
 
 async def test_a_test_click_needs_a_route_of_its_vendor(gateway):
     """A route that is not there or speaks another language is named."""
-    assert 'did you mean "shop"' in (await gateway.ask("POST", "/api/send", {"route": "shob"}, expect=404))["error"]
+    assert 'did you mean "shop"' in (await gateway.ask("POST", "/api/send", {"route": "shob"}, expect=404))["detail"]
     answer = await gateway.ask("POST", "/api/send", {"route": "shop", "source": "vaix"}, expect=400)
-    assert "accepts dynamic_yield" in answer["error"]
+    assert "accepts dynamic_yield" in answer["detail"]
     answer = await gateway.ask("POST", "/api/send", {"route": "shop", "path": "/elsewhere"}, expect=400)
-    assert DY_PATH in answer["error"]
+    assert DY_PATH in answer["detail"]
     refused = await gateway.ask("POST", "/api/send", {"route": "shop", "body": {"user": 1}})
     assert refused["status"] == 422
 
@@ -414,10 +417,10 @@ async def test_a_dry_run_sends_nothing(gateway):
     found = await gateway.ask("POST", "/api/translate", asked)
     (request,) = found["requests"]
     assert request["headers"]["authorization"] == "Bearer ***"
-    assert set(found) == {"requests", "losses", "copied", "refused"}
+    assert set(found) == {"canonical", "requests", "losses", "copied", "refused"}
     assert gateway.sandbox.received.entries() == []
-    assert "event_type" in (await gateway.ask("POST", "/api/translate", asked | {"body": {}}, expect=422))["error"]
-    assert "no vendor" in (await gateway.ask("POST", "/api/translate", asked | {"source": "x"}, expect=400))["error"]
+    assert "event_type" in (await gateway.ask("POST", "/api/translate", asked | {"body": {}}, expect=422))["detail"]
+    assert "no vendor" in (await gateway.ask("POST", "/api/translate", asked | {"source": "x"}, expect=400))["detail"]
 
 
 async def test_what_a_vendor_has_no_word_for_is_counted_and_sampled(tmp_path):

@@ -14,9 +14,9 @@ class Copy(Struct, frozen=True, forbid_unknown_fields=True):
     path: str
 
 
-async def made(call: Call) -> object:
+async def made(call: Call, copy: Copy) -> object:
     """The copy made; its file is readable by the gateway's user alone, for it holds what people did."""
-    path = Path(call.read(Copy).path)
+    path = Path(copy.path)
     _claim(path)
     try:
         await call.gateway.back_up(path)

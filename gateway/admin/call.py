@@ -1,15 +1,16 @@
 """One call of the admin API, and how it can fail."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct, field
 
 from gateway.admin.operated import Operated
-from gateway.errors import GatewayError
+from gateway.errors import Fault, GatewayError
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from gateway.admin.doors import Doors
 
 
 class AdminError(GatewayError):
@@ -17,23 +18,66 @@ class AdminError(GatewayError):
 
     code = "admin"
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(text)
         self.status = status
+        self._faults = faults
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every mistake by its path, where there are several or a path applies."""
+        return self._faults or super().faults
+
+
+class WrongMethod(AdminError):
+    """The path exists, for other methods (`allowed`)."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(405, f"this path takes {' and '.join(allowed)}")
+        self.allowed = allowed
+
+
+class Visitor(Struct, frozen=True):
+    """Who asks through the port: from where, with which session, in which cookie, and whether all the way over TLS."""
+
+    doors: "Doors"
+    address: str
+    cookie: str
+    session: str | None
+    is_secure: bool
 
 
 class Call(Struct, frozen=True):
-    """Who is asked, the parts of the path that an operation names, the query, and the body's JSON object."""
+    """Who is asked, the parts of the path that an operation names, and who asks where that is a visitor of the port."""
 
     gateway: Operated
     names: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
+    visitor: Visitor | None = None
 
-    def read(self, kind: type[T]) -> T:
-        """The query (of a GET) or the body as a Struct; raises AdminError."""
-        given = self.query if self.body is None else self.body
-        try:
-            return msgspec.convert(given, kind, strict=self.body is not None)
-        except msgspec.ValidationError as error:
-            raise AdminError(400, str(error).replace("`$.", "`").removesuffix(" - at `$`")) from None
+
+class Nothing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked where there is nothing to say."""
+
+
+class Reply(Struct, frozen=True):
+    """An answer that is no JSON document, or not a 200."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Stream(Struct, frozen=True):
+    """An answer that goes on: server-sent events, as they come."""
+
+    events: AsyncGenerator[bytes, None]
+
+
+def read(given: Any, kind: Any, *, strict: bool) -> Any:
+    """A query (not strict: all is text) or a body as a Struct; raises AdminError."""
+    try:
+        return msgspec.convert(given, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        told, _, path = str(error).partition(" - at `$")
+        path = path.removesuffix("`").lstrip(".")
+        raise AdminError(400, f"{path}: {told}" if path else told, (Fault(path, told),)) from None

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway import dryrun
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call
+from gateway.admin.call import AdminError, Call, Nothing
 from gateway.admin.masking import Masker
 from gateway.delivery.keeping import inbound_of
 from gateway.errors import GatewayError
@@ -55,9 +55,9 @@ class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
         return Filter(self.ids, self.target, self.reason, before, limit=_bounded(self.limit))
 
 
-async def listed(call: Call) -> object:
+async def listed(call: Call, page: Page) -> object:
     """Dead letters, oldest first, how many there are in all, and the `after` of the next page."""
-    page, store = call.read(Page), call.gateway.store
+    store = call.gateway.store
     chosen = Filter(None, page.target, page.reason, page.before, page.after, limit=_bounded(page.limit))
     letters = await store.deadletters(chosen)
     masker = Masker(call.gateway.config)
@@ -68,7 +68,25 @@ async def listed(call: Call) -> object:
     }
 
 
-async def one(call: Call) -> object:
+async def grouped(call: Call, _: Nothing) -> object:
+    """Dead letters by target, reason and the names concerned, the largest groups first."""
+    groups = sorted(await call.gateway.store.dead_groups(), key=lambda one: (-one.count, one.target, one.reason))
+    return {
+        "groups": [
+            {
+                "target": group.target,
+                "reason": group.reason,
+                "fields": list(group.fields),
+                "count": group.count,
+                "oldest": shown.time_text(group.oldest),
+                "newest": shown.time_text(group.newest),
+            }
+            for group in groups
+        ]
+    }
+
+
+async def one(call: Call, _: Nothing) -> object:
     """One dead letter: its attempts, its inbound, and what it would be with today's configuration and mappings."""
     number = int(call.names["id"])
     letters = await call.gateway.store.deadletters(Filter(ids=(number,)))
@@ -78,18 +96,17 @@ async def one(call: Call) -> object:
     return _whole(letters[0], masker) | {"today": masker.tree(_today(call, letters[0]))}
 
 
-async def replayed(call: Call) -> object:
+async def replayed(call: Call, asked: Chosen) -> object:
     """Dead letters sent again, each to its own target and with today's configuration."""
-    return await _moved(call, call.gateway.store.replay, "replayed")
+    return await _moved(call, asked, call.gateway.store.replay, "replayed")
 
 
-async def discarded(call: Call) -> object:
+async def discarded(call: Call, asked: Chosen) -> object:
     """Dead letters forgotten for good."""
-    return await _moved(call, call.gateway.store.discard, "discarded")
+    return await _moved(call, asked, call.gateway.store.discard, "discarded")
 
 
-async def _moved(call: Call, move: Callable[[Filter], Awaitable[int]], word: str) -> object:
-    asked = call.read(Chosen)
+async def _moved(call: Call, asked: Chosen, move: Callable[[Filter], Awaitable[int]], word: str) -> object:
     chosen = asked.filter()
     if asked.dry_run:
         return {word: 0, "would": await call.gateway.store.tally(chosen), "dry_run": True}
@@ -106,7 +123,7 @@ def _bounded(limit: int) -> int:
 def _whole(letter: DeadLetter, masker: Masker) -> dict[str, Any]:
     return shown.letter(letter) | {
         "attempts": [shown.attempt(one, masker) for one in letter.attempts],
-        "inbound": shown.inbound(letter.record, masker),
+        "inbound": masker.tree(shown.inbound(letter.record)),
     }
 
 

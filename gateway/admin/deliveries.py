@@ -4,7 +4,6 @@ What is kept decides what is known. An inbound that every target is done with go
 it stay; its dead letters stay for as long as dead letters do.
 """
 
-import json
 from typing import Any, Final
 
 from msgspec import Struct
@@ -18,8 +17,8 @@ from gateway.errors import GatewayError
 from gateway.facts import get
 from gateway.model import USER_IDS
 from gateway.store.contract import DeadLetter, Filter, Record, Standing
+from gateway.tail.watching import texts as told_as
 from gateway.translate import decode
-from gateway.wire import json_text
 
 _NOTHING: Final = "nothing"
 
@@ -32,13 +31,12 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     limit: int = 50
 
 
-async def found(call: Call) -> object:
+async def found(call: Call, asked: Asked) -> object:
     """Kept inbounds of a person or a request, newest first, and how far each target is with them."""
-    asked = call.read(Asked)
     if (asked.user is None) == (asked.request_id is None) or not (asked.user or asked.request_id):
         raise AdminError(400, "say either user or request_id")
     store, limit = call.gateway.store, max(1, min(asked.limit, 500))
-    texts = _texts(asked)
+    texts = told_as(asked.user or asked.request_id or "")
     fits = _Fitting(asked, {name: mapping.example() for name, mapping in call.gateway.mappings.items()})
     trails = [one for one in await store.trails(texts, limit) if fits(one.record)]
     letters = [one for one in await store.deadletters(Filter(texts=texts, limit=limit)) if fits(one.record)]
@@ -52,12 +50,6 @@ async def found(call: Call) -> object:
         "keep_seconds": float(call.gateway.config.store.keep),
         "complete": len(trails) < limit,
     }
-
-
-def _texts(asked: Asked) -> tuple[str, ...]:
-    """How what is asked for stands in what is kept: as it is, or as JSON writes it with few escapes or with many."""
-    text = asked.user or asked.request_id or ""
-    return tuple(dict.fromkeys([text, json_text(text)[1:-1], json.dumps(text)[1:-1]]))
 
 
 class _Fitting:

@@ -3,31 +3,23 @@
 A web page may make its reader's browser call a name that resolves to this machine (DNS rebinding). Such a call shows
 in its Host, or its Origin, the name of the page's own site: on a loopback host only addresses, `localhost` and the
 configured host are answered. What changes something comes from no other origin than the port's own, and as JSON, which
-a page of another origin cannot send unasked. Where a token is set, all but health asks for it.
+a page of another origin cannot send unasked. Where a token is set, all but health, the login and the page itself, which
+holds no data, asks for it.
 """
 
 from collections.abc import Awaitable, Callable
-from hashlib import blake2b
-from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from gateway.admin.doors import Doors, NotAdmitted
+from gateway.admin.problem import refused
 from gateway.config.addresses import is_loopback
-from gateway.contract import Secret
 
-NO_STORE: Final = {"Cache-Control": "no-store"}
-OPEN: Final = ("/healthz", "/readyz")
-"""What balancers and supervisors ask, who hold no token."""
 _READS: Final = ("GET", "HEAD")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def refused(status: int, text: str, **headers: str) -> web.Response:
-    """A refusal as JSON."""
-    return web.json_response({"error": text}, status=status, headers=NO_STORE | headers)
 
 
 def only_own_names(host: str) -> Any:
@@ -39,23 +31,23 @@ def only_own_names(host: str) -> Any:
         names = [f"//{shown}", *([] if origin is None else [origin])] if is_loopback(host) else []
         if not all(_is_own(name, host) for name in names):
             return refused(403, "the admin port answers only to this machine's own names")
-        if request.method not in _READS and origin is not None and urlsplit(origin).netloc != shown:
+        if request.method not in _READS and origin is not None and _place(origin) != shown:
             return refused(403, "only the admin port's own pages may change something here")
         return await handler(request)
 
     return guard
 
 
-def only_with(token: Secret | None) -> Any:
-    """Answer who shows the token, where there is one."""
+def only_with(doors: Doors, cookie: Callable[[], str], is_open: Callable[[str], bool]) -> Any:
+    """Answer who shows the token, or a session that it opened; what `is_open` anybody may ask."""
 
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if token is not None and request.path not in OPEN:
+        if doors.are_locked and not is_open(request.path) and not doors.knows(request.cookies.get(cookie())):
             scheme, _, shown = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not compare_digest(_digest(shown.strip()), _digest(token.reveal())):
-                text = "the admin token is asked for: Authorization: Bearer …"
-                return refused(401, text, **{"WWW-Authenticate": "Bearer"})
+            if scheme.lower() != "bearer":
+                raise NotAdmitted
+            doors.check(shown.strip(), request.remote or "")
         return await handler(request)
 
     return guard
@@ -85,5 +77,9 @@ def _is_own(url: str, host: str) -> bool:
     return True
 
 
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogateescape")).digest()
+def _place(origin: str) -> str | None:
+    """An origin's host and port; None for one that is no URL."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None

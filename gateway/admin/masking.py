@@ -16,9 +16,14 @@ class Masker:
     """Every credential of a configuration, known in order to be hidden."""
 
     def __init__(self, config: Config) -> None:
+        self._config = config
         texts = {secret.reveal() for secret in _secrets(config)}
         alternatives = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
         self._known = re.compile(alternatives or r"(?!)")
+
+    def of(self, config: Config) -> "Masker":
+        """The masker of a configuration: this one, unless another is in force."""
+        return self if config is self._config else Masker(config)
 
     def text(self, text: str) -> str:
         """A text without credentials."""
@@ -29,7 +34,7 @@ class Masker:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {key: self.tree(member) for key, member in value.items()}
+            return {self.text(key): self.tree(member) for key, member in value.items()}
         if isinstance(value, list):
             return [self.tree(member) for member in value]
         return value

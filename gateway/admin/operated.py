@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.config import Config
+from gateway.config.history import History
 from gateway.contract import VendorMapping
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Worker
 from gateway.metrics import Metrics
 from gateway.store.contract import Store
+from gateway.tail import Tail
 
 
 class Operated(Protocol):
@@ -17,6 +19,8 @@ class Operated(Protocol):
 
     config: Config
     metrics: Metrics
+    history: History
+    tail: Tail
 
     @property
     def mappings(self) -> Mapping[str, type[VendorMapping]]:

@@ -34,9 +34,9 @@ class Click(Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] = field(default_factory=dict)
 
 
-async def sent(call: Call) -> object:
+async def sent(call: Call, click: Click) -> object:
     """The answer that a client of the route gets, and the request id by which `/api/deliveries` tells the rest."""
-    click, gateway = call.read(Click), call.gateway
+    gateway = call.gateway
     port = gateway.public_port
     if port is None:
         raise AdminError(409, "no gateway is running that could take it")

@@ -1,78 +1,158 @@
 """The listener on the admin port: aiohttp in, plain values out."""
 
-from typing import Any
+import asyncio
+from contextlib import aclosing
+from typing import Any, Final
 
 import msgspec
+import structlog
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from gateway.admin.api import Api
-from gateway.admin.call import AdminError
-from gateway.admin.guard import NO_STORE, only_json, only_own_names, only_with, refused
+from gateway.admin.call import AdminError, Reply, Stream, Visitor, WrongMethod
+from gateway.admin.doors import Doors, NotAdmitted, TooManyWrong
+from gateway.admin.guard import only_json, only_own_names, only_with
 from gateway.admin.operated import Operated
-from gateway.admin.readings import Growth, readings
+from gateway.admin.page import Page
+from gateway.admin.problem import NO_STORE, refused
+from gateway.admin.readings import Growth
 from gateway.config import Admin
 from gateway.errors import GatewayError
 from gateway.ports import listen
+
+_INERT: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""What every answer tells a browser."""
+_PATIENCE: Final = 30.0
+"""Seconds that a stream waits for a reader that takes nothing."""
+_FAREWELL: Final = 5.0
+"""Seconds that a stop gives to calls under way."""
 
 
 class AdminServer:
     """The admin port of a gateway."""
 
     def __init__(self, gateway: Operated, settings: Admin) -> None:
-        self._gateway = gateway
         self._settings = settings
-        self._growth = Growth()
-        self._api = Api(gateway, self._growth)
-        guards = [_worded, only_own_names(settings.host), only_with(settings.token), only_json()]
+        self._port = settings.port
+        self._api = Api(gateway, Growth())
+        self._page = Page()
+        self._doors = Doors(settings.token)
+        self._streams: set[asyncio.Task[Any]] = set()
+        guards = [
+            _worded,
+            only_own_names(settings.host),
+            only_with(self._doors, self._cookie, self._is_open),
+            only_json(),
+        ]
         application = web.Application(middlewares=guards)
         application.add_routes(
             [
-                web.get("/healthz", self._healthz),
-                web.get("/readyz", self._readyz),
-                web.get("/metrics", self._metrics),
-                web.route("*", "/api/{rest:.*}", self._call),
+                web.get("/", self._served),
+                web.get("/console/{rest:.*}", self._served),
+                web.route("*", "/{rest:.*}", self._called),
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None)
+        application.on_shutdown.append(self._end_streams)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=_FAREWELL)
 
     async def start(self) -> int:
         """Listen; gives the port, of use where the settings say 0; raises CannotListen."""
-        return await listen(self._runner, "admin", self._settings.host, self._settings.port)
+        self._port = await listen(self._runner, "admin", self._settings.host, self._settings.port)
+        return self._port
 
     async def stop(self) -> None:
         """Close."""
         await self._runner.cleanup()
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "alive"}, headers=NO_STORE)
+    def _cookie(self) -> str:
+        """The session cookie's name: a browser sends cookies to every port of a host."""
+        return f"gateway-{self._port}"
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        reason = self._gateway.unready()
-        if reason is None:
-            return web.json_response({"status": "ready"}, headers=NO_STORE)
-        return web.json_response({"status": "unready", "reason": reason}, status=503, headers=NO_STORE)
+    def _is_open(self, path: str) -> bool:
+        """Whether anybody may ask for a path."""
+        return path == "/" or path.startswith("/console/") or self._api.is_open(path)
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        text = self._gateway.metrics.text(await readings(self._gateway, self._growth))
-        return web.Response(body=text, headers=NO_STORE | {"Content-Type": CONTENT_TYPE_LATEST})
+    async def _served(self, request: web.Request) -> web.StreamResponse:
+        known, zips = request.headers.get("if-none-match"), "gzip" in request.headers.get("accept-encoding", "")
+        return _replied(self._page.get(request.path, known=known, zips=zips))
 
-    async def _call(self, request: web.Request) -> web.Response:
+    async def _called(self, request: web.Request) -> web.StreamResponse:
         body = None if request.method in ("GET", "HEAD") else _object(await request.read())
-        answer = await self._api.answer(request.method, request.path, dict(request.query), body)
-        return web.Response(body=msgspec.json.encode(answer), content_type="application/json", headers=NO_STORE)
+        visitor = Visitor(
+            self._doors,
+            request.remote or "",
+            self._cookie(),
+            request.cookies.get(self._cookie()),
+            request.secure or request.headers.get("x-forwarded-proto", "").lower() == "https",
+        )
+        answer = await self._api.answer(request.method, request.path, request.query, body, visitor)
+        match answer:
+            case Stream():
+                return await self._streamed(request, answer)
+            case Reply():
+                return _replied(answer)
+        headers = NO_STORE | {"Content-Type": "application/json"}
+        return web.Response(body=msgspec.json.encode(answer), headers=headers)
+
+    async def _streamed(self, request: web.Request, stream: Stream) -> web.StreamResponse:
+        """Server-sent events to a reader, at its own pace; one that takes nothing for long is let go."""
+        headers = NO_STORE | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        response = web.StreamResponse(headers=headers)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a handler runs in one
+        self._streams.add(task)
+        try:
+            async with aclosing(stream.events) as events:
+                await response.prepare(request)
+                async for event in events:
+                    async with asyncio.timeout(_PATIENCE):
+                        await response.write(event)
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            if request.transport is not None:
+                request.transport.abort()
+        finally:
+            self._streams.discard(task)
+        return response
+
+    async def _end_streams(self, _: web.Application) -> None:
+        for task in self._streams:
+            task.cancel()
 
 
 @web.middleware
 async def _worded(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Every refusal as JSON that says why."""
+    """Every refusal as problem details, every answer inert in a browser."""
     try:
         answer: web.StreamResponse = await handler(request)
     except GatewayError as error:
-        return refused(error.status, str(error))
+        answer = refused(error.status, str(error), error.faults, **_headers(error))
     except web.HTTPException as error:
-        return refused(error.status, error.reason)
+        answer = refused(error.status, error.reason)
+    except Exception:  # noqa: BLE001  # whatever fails, who asks gets an answer without a traceback
+        structlog.get_logger().exception("admin call failed", path=request.path)
+        answer = refused(500, "the gateway failed")
+    if not answer.prepared:
+        answer.headers.update(_INERT)
     return answer
+
+
+def _headers(error: GatewayError) -> dict[str, str]:
+    match error:
+        case WrongMethod():
+            return {"Allow": ", ".join(error.allowed)}
+        case NotAdmitted():
+            return {"WWW-Authenticate": "Bearer"}
+        case TooManyWrong():
+            return {"Retry-After": str(error.retry_after)}
+    return {}
+
+
+def _replied(reply: Reply) -> web.Response:
+    return web.Response(status=reply.status, body=reply.body, headers=NO_STORE | dict(reply.headers))
 
 
 def _object(body: bytes) -> Any:

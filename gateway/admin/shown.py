@@ -1,12 +1,16 @@
 """Kept things as JSON for people: times in ISO 8601, bodies as the documents they are, credentials masked."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 
 from gateway.admin.masking import Masker
 from gateway.store.contract import Attempt, DeadLetter, Record
 from gateway.times import moment
+
+_DEEPEST: Final = 100
+"""Levels of a document beyond which it is shown as the text that it is."""
 
 
 def time_text(seconds: float | None) -> str | None:
@@ -25,19 +29,19 @@ def attempt(one: Attempt, masker: Masker) -> dict[str, Any]:
     }
 
 
-def inbound(record: Record, masker: Masker) -> dict[str, Any]:
-    """An inbound as it is kept: its body a JSON document where it is one, else text."""
+def inbound(kept: Record) -> dict[str, Any]:
+    """An inbound as it is kept, not masked: its body a JSON document where it is one, else text."""
     return {
-        "received_at": time_text(record.received_at / 1e6),
-        "request_id": record.request_id,
-        "client": record.client,
-        "client_ip": record.client_ip,
-        "route": record.route,
-        "vendor": record.vendor,
-        "endpoint": record.endpoint,
-        "headers": masker.tree(dict(record.headers)),
-        "query": masker.tree(dict(record.query)),
-        "body": masker.tree(document(record.body)),
+        "received_at": time_text(kept.received_at / 1e6),
+        "request_id": kept.request_id,
+        "client": kept.client,
+        "client_ip": kept.client_ip,
+        "route": kept.route,
+        "vendor": kept.vendor,
+        "endpoint": kept.endpoint,
+        "headers": dict(kept.headers),
+        "query": dict(kept.query),
+        "body": document(kept.body),
     }
 
 
@@ -65,6 +69,22 @@ def document(body: bytes) -> Any:
     if not body:
         return None
     try:
-        return msgspec.json.decode(body)
+        found = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return body.decode("utf-8", "replace")
+    return body.decode("utf-8", "replace") if _is_deep(found) else found
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a document is nested more deeply than a page could show it."""
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        level = [member for one in level for member in _members(one)]
+        depth += 1
+    return bool(level)
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()

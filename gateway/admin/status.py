@@ -8,12 +8,15 @@ from typing import Any
 from msgspec import Struct
 
 from gateway.admin import shown
-from gateway.admin.call import Call
+from gateway.admin.call import Call, Nothing
 from gateway.admin.masking import Masker
 from gateway.admin.operated import Operated
 from gateway.admin.readings import Growth, hours_left
+from gateway.admin.totals import Totals
+from gateway.config.masking import without_userinfo
 from gateway.delivery.upstream import Upstream
 from gateway.routing import Route, RouteTarget
+from gateway.shaping import When
 
 
 class Which(Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,21 +27,30 @@ class Which(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Status:
-    """The operation that tells it; it remembers how fast the store grows."""
+    """The operation that tells it; it remembers how fast the store grows, and since when the gateway runs."""
 
     def __init__(self, growth: Growth) -> None:
         self._growth = growth
+        self._started_at = time.time()
 
-    async def told(self, call: Call) -> object:
-        """Targets with their backlogs, upstreams, routes, the store, and why the gateway is unready, if it is."""
-        gateway = call.gateway
+    async def told(self, call: Call, _: Nothing) -> object:
+        """Targets with their backlogs, upstreams, routes, the store, what was counted, and why it is unready, if so."""
+        return await self.now(call.gateway)
+
+    async def now(self, gateway: Operated) -> dict[str, Any]:
+        """All that stands at this moment."""
+        totals = Totals(gateway.metrics)
         return {
             "version": _version(),
+            "started_at": shown.time_text(self._started_at),
+            "now": shown.time_text(time.time()),
             "running": gateway.public_port is not None,
             "unready": gateway.unready(),
-            "targets": [await _target(gateway, name) for name in sorted(gateway.store.targets())],
-            "upstreams": [_upstream(name, one) for name, one in gateway.upstreams.items()],
-            "routes": [_route(route) for route in gateway.config.routes],
+            "interactions": sum(totals.interactions.values()),
+            "unrouted": totals.route("-")["received"],
+            "targets": [await _target(gateway, name, totals) for name in sorted(gateway.store.targets())],
+            "upstreams": [_upstream(name, one, totals) for name, one in gateway.upstreams.items()],
+            "routes": [_route(route, totals) for route in gateway.config.routes],
             "store": self._store(gateway),
         }
 
@@ -64,9 +76,9 @@ def _version() -> str:
         return "not installed"
 
 
-async def sampled(call: Call) -> object:
+async def sampled(call: Call, which: Which) -> object:
     """What targets could not carry: each kind of refusal since the start, with its last samples."""
-    which, masker = call.read(Which), Masker(call.gateway.config)
+    masker = Masker(call.gateway.config)
     return {
         "kinds": [
             {
@@ -90,10 +102,12 @@ async def sampled(call: Call) -> object:
     }
 
 
-async def _target(gateway: Operated, name: str) -> dict[str, Any]:
+async def _target(gateway: Operated, name: str, totals: Totals) -> dict[str, Any]:
     backlog = await gateway.store.backlog(name)
     worker, found = gateway.workers.get(name), _configured(gateway, name)
     oldest = None if backlog.oldest is None else round(max(0.0, time.time() - backlog.oldest / 1e6), 3)
+    is_paused = worker is not None and worker.paused
+    when, share = (found[1].target.when, found[1].target.share) if found else (When(), None)
     return {
         "name": name,
         "route": found[0].name if found else None,
@@ -103,7 +117,12 @@ async def _target(gateway: Operated, name: str) -> dict[str, Any]:
         "oldest_seconds": oldest,
         "dead": backlog.dead,
         "orphaned": backlog.orphaned,
-        "paused": worker is not None and worker.paused,
+        "paused": is_paused,
+        "state": "orphaned" if backlog.orphaned else "paused" if is_paused else "running",
+        "primary": found is not None and found[1].primary,
+        "share": None if share is None else {"from": share.start, "to": share.end},
+        "when": {key: list(globs) for key, globs in when.patterns} or None,
+        "funnel": totals.funnel(name, found[0].name if found else None),
     }
 
 
@@ -113,26 +132,31 @@ def _configured(gateway: Operated, name: str) -> tuple[Route, RouteTarget] | Non
     )
 
 
-def _upstream(name: str, upstream: Upstream) -> dict[str, Any]:
+def _upstream(name: str, upstream: Upstream, totals: Totals) -> dict[str, Any]:
     pace = upstream.pace
     return {
         "name": name,
         "vendor": upstream.mapping.NAME,
-        "base_url": upstream.mapping.base_url,
+        "base_url": without_userinfo(upstream.mapping.base_url),
         "breaker_open": pace.is_open,
         "held": pace.is_held,
         "concurrency": pace.concurrency,
         "max_concurrency": upstream.settings.concurrency,
         "rate_limit": upstream.settings.rate_limit,
+        "in_flight": upstream.under_way,
+        "paused_seconds": round(pace.paused_for(time.monotonic()), 3),
+        "responses": totals.upstream(name),
     }
 
 
-def _route(route: Route) -> dict[str, Any]:
+def _route(route: Route, totals: Totals) -> dict[str, Any]:
     return {
         "name": route.name,
         "accepts": route.accepts,
         "mode": route.mode,
         "prefix": route.prefix,
         "clients": sorted(route.clients),
+        "public": route.public,
         "targets": [one.target.name for one in route.targets],
+        **totals.route(route.name),
     }

@@ -1,20 +1,20 @@
 """One target held, released, or moved past its backlog."""
 
-from gateway.admin.call import AdminError, Call
+from gateway.admin.call import AdminError, Call, Nothing
 from gateway.config.faults import nearest
 
 
-async def paused(call: Call) -> object:
+async def paused(call: Call, _: Nothing) -> object:
     """The target held: it keeps what comes, and delivers nothing until it is resumed or the gateway restarts."""
     return _pause(call, paused=True)
 
 
-async def resumed(call: Call) -> object:
+async def resumed(call: Call, _: Nothing) -> object:
     """The target released."""
     return _pause(call, paused=False)
 
 
-async def skipped(call: Call) -> object:
+async def skipped(call: Call, _: Nothing) -> object:
     """The target moved past its backlog, which becomes dead letters; what is under way ends as it does."""
     name = _name(call)
     return {"target": name, "skipped": await call.gateway.store.skip(name)}

@@ -8,6 +8,8 @@ from msgspec import Struct, field
 
 from gateway import dryrun
 from gateway.admin.call import AdminError, Call
+from gateway.admin.canonical import canonical
+from gateway.admin.masking import Masker
 from gateway.config.faults import nearest
 from gateway.contract import Endpoint, Inbound, VendorMapping, kept
 from gateway.times import from_iso
@@ -27,14 +29,16 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     mode: str = "forward"
 
 
-async def translated(call: Call) -> object:
-    """The requests with masked credentials, and by name what they leave out; nothing is sent."""
-    asked, gateway = call.read(Asked), call.gateway
+async def translated(call: Call, asked: Asked) -> object:
+    """The canonical form, the requests with masked credentials, and by name what they leave out; nothing is sent."""
+    gateway = call.gateway
     source = vendor(gateway.mappings, asked.source)
     target = gateway.config.translate_target(asked.target)
     if target is None:
         target = Target(asked.target, vendor(gateway.mappings, asked.target))
-    return dryrun.told(translate(_decoded(source, asked), target), target.mapping)
+    decoded = _decoded(source, asked)
+    found = dryrun.told(translate(decoded, target), target.mapping)
+    return Masker(gateway.config).tree({"canonical": canonical(decoded), **found})
 
 
 def vendor(mappings: Any, name: str) -> VendorMapping:

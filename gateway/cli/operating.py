@@ -81,7 +81,7 @@ class Port:
         except OSError as error:
             raise self._silent(error) from None
         if status >= 400:
-            raise click.ClickException(str(answer.get("error", f"status {status}")))
+            raise click.ClickException(str(answer.get("detail", f"status {status}")))
         return answer
 
     def text(self, path: str) -> str:

@@ -20,6 +20,7 @@ from gateway.config.routes import check_routes, shadowed
 from gateway.config.schema import json_schema
 from gateway.config.secrets import Secrets
 from gateway.config.settings import Config, Upstream
+from gateway.config.source import Source
 from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store
 from gateway.config.tables import read_tables
 from gateway.contract import VendorMapping
@@ -59,6 +60,22 @@ def load(
     With `secrets_required` false a secret that cannot be had is a warning: enough for what sends nothing.
     """
     text = _text(path)
+    try:
+        return _loaded(path, text, mappings, env, secrets_required=secrets_required)
+    except ConfigFaults as error:
+        error.text = text
+        raise
+
+
+def _loaded(  # as `load` has them, and the text
+    path: Path,
+    text: str,
+    mappings: Mapping[str, type[VendorMapping]],
+    env: Mapping[str, str],
+    *,
+    secrets_required: bool,
+) -> Config:
+    """The configuration that a text says; raises ConfigFaults."""
     tree = _tree(path, text)
     faults, secrets = Faults(), Secrets(env, path.parent)
     read = read_tables(tree, mappings, secrets, faults)
@@ -75,7 +92,8 @@ def load(
         raise ConfigFaults(located(faults, str(path), text), tuple(secrets.files))
     warnings = [*_literals(secrets), *shadowed(read.tables), *(() if secrets_required else missing.items())]
     config = build(read, path.parent)
-    return replace(config, warnings=located(warnings, str(path), text), files=tuple(secrets.files))
+    told = located(warnings, str(path), text)
+    return replace(config, source=Source(path, text), warnings=told, files=tuple(secrets.files))
 
 
 def _text(path: Path) -> str:

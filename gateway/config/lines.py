@@ -24,6 +24,10 @@ class Lines:
         tree = Parser(Language(tree_sitter_toml.language())).parse(text.encode())
         self._lines: dict[Path, int] = {}
         self._elements: dict[Path, int] = {}
+        self.spans: dict[Path, tuple[int, int]] = {}
+        """Where each value stands that holds no others, in bytes."""
+        self.is_whole = not tree.root_node.has_error
+        """Whether this parser, too, found nothing wrong."""
         for child in tree.root_node.named_children:
             self._read(child, ())
 
@@ -59,6 +63,8 @@ class Lines:
             for index, element in enumerate(elements):
                 self._lines[(*path, index)] = element.start_point[0] + 1
                 self._read_value(element, (*path, index))
+        else:
+            self.spans[path] = (node.start_byte, node.end_byte)
 
     def _read_all(self, nodes: "list[Node]", path: Path) -> None:
         for node in nodes:

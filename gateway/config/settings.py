@@ -5,6 +5,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from gateway.config.faults import Located
+from gateway.config.source import Source
 from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store
 from gateway.contract import VendorMapping
 from gateway.routing import Client, Route
@@ -32,7 +33,10 @@ class Upstream(Struct, frozen=True, kw_only=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """A whole configuration; `warnings` are what `gateway check` says beside it, `files` hold secrets of it."""
+    """A whole configuration; `warnings` are what `gateway check` says beside it, `files` hold secrets of it.
+
+    `source` is the text that it was read from.
+    """
 
     server: Server
     admin: Admin
@@ -45,6 +49,7 @@ class Config(Struct, frozen=True, kw_only=True):
     routes: tuple[Route, ...]
     warnings: tuple[Located, ...] = ()
     files: tuple[Path, ...] = ()
+    source: Source | None = None
 
     def translate_target(self, name: str) -> Target | None:
         """The target behind an upstream's name or, failing that, a route target's."""

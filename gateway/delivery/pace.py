@@ -79,6 +79,10 @@ class Pace:
         """How many attempts may be under way at the moment."""
         return 1 if self.in_trouble else int(self._limit)
 
+    def paused_for(self, now: float) -> float:
+        """Seconds for which the vendor still asks to be left alone."""
+        return max(0.0, self._resume_at - now)
+
     def is_paused(self, now: float) -> bool:
         """Whether the vendor asked to be left alone."""
         return now < self._resume_at

@@ -83,6 +83,11 @@ class Upstream:
                 text = text.replace(secret, MASK)
         return text
 
+    @property
+    def under_way(self) -> int:
+        """How many requests wait for their answer."""
+        return self._under_way
+
     async def close(self) -> None:
         """Close every connection, once what is under way has ended."""
         self.gate.close()

@@ -79,6 +79,17 @@ class DeadLetter(Struct, frozen=True, array_like=True):
     done: tuple[int, ...] = ()
 
 
+class DeadGroup(Struct, frozen=True):
+    """How many dead letters of a target died of the same, and when the first and the last of them did."""
+
+    target: str
+    reason: str
+    fields: tuple[str, ...]
+    count: int
+    oldest: float
+    newest: float
+
+
 class Filter(Struct, frozen=True):
     """Which dead letters are meant: all that fit every given condition.
 
@@ -202,6 +213,10 @@ class Store(Protocol):
 
     async def tally(self, chosen: Filter) -> int:
         """How many dead letters fit, whatever the limit."""
+        ...
+
+    async def dead_groups(self) -> list[DeadGroup]:
+        """All dead letters, counted by target, reason and names."""
         ...
 
     def watch(self, request_id: str) -> None:

@@ -14,7 +14,7 @@ from gateway.clocks import Clocks
 from gateway.errors import StoreFull
 from gateway.store.commits import Commits
 from gateway.store.consumer import Consumer, Shared
-from gateway.store.contract import Backlog, DeadLetter, Entry, Filter, Lane, Record, Trail
+from gateway.store.contract import Backlog, DeadGroup, DeadLetter, Entry, Filter, Lane, Record, Trail
 from gateway.store.log import Batch, Kept, Log, Place, Stretch
 from gateway.store.trails import Trails
 
@@ -157,6 +157,12 @@ class EmbeddedStore:
         with contextlib.suppress(StoreFull):
             await self._commits.settled()
         return await self._log.tally(chosen)
+
+    async def dead_groups(self) -> list[DeadGroup]:
+        """All dead letters, counted by target, reason and names."""
+        with contextlib.suppress(StoreFull):
+            await self._commits.settled()
+        return await self._log.dead_groups()
 
     def watch(self, request_id: str) -> None:
         """Remember how the targets end with the inbounds of this request id, also when nothing is kept of them."""

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct, field
 
-from gateway.store.contract import Attempt, DeadLetter, End, Entry, Filter, Record
+from gateway.store.contract import Attempt, DeadGroup, DeadLetter, End, Entry, Filter, Record
 
 FOREVER: Final = (1 << 63) - 1
 """A position beyond all others."""
@@ -150,6 +150,10 @@ class Log(Protocol):
 
     async def tally(self, chosen: Filter) -> int:
         """How many dead letters fit, whatever the limit."""
+        ...
+
+    async def dead_groups(self) -> list[DeadGroup]:
+        """All dead letters, counted by target, reason and names."""
         ...
 
     @property

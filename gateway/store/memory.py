@@ -8,7 +8,7 @@ from operator import itemgetter
 from msgspec import msgpack
 from msgspec.structs import replace
 
-from gateway.store.contract import DeadLetter, End, Entry, Filter, Record
+from gateway.store.contract import DeadGroup, DeadLetter, End, Entry, Filter, Record
 from gateway.store.log import Batch, Kept, Parked, Place, Span
 
 
@@ -89,6 +89,13 @@ class MemoryLog:
     async def tally(self, chosen: Filter) -> int:
         """How many dead letters fit, whatever the limit."""
         return sum(1 for letter in self._letters.values() if _fits(letter, chosen))
+
+    async def dead_groups(self) -> list[DeadGroup]:
+        """All dead letters, counted by target, reason and names."""
+        found: dict[tuple[str, str, tuple[str, ...]], list[float]] = {}
+        for one in self._letters.values():
+            found.setdefault((one.target, one.reason, one.fields), []).append(one.at)
+        return [DeadGroup(*key, len(times), min(times), max(times)) for key, times in found.items()]
 
     @property
     def keeps(self) -> bool:

@@ -23,7 +23,7 @@ import msgspec
 from gateway.errors import StoreFull, StoreUnusable
 from gateway.store import schema, statements
 from gateway.store.collecting import Collector
-from gateway.store.contract import DeadLetter, End, Entry, Filter, Record
+from gateway.store.contract import DeadGroup, DeadLetter, End, Entry, Filter, Record
 from gateway.store.log import Batch, Kept, Place, Span
 from gateway.store.room import Room
 from gateway.store.salvage import finish, is_damage, is_headless, salvage
@@ -53,9 +53,7 @@ class SqliteLog:
         self._lock = -1
         self._size = 0
         self._checkpointed_at = 0.0
-        self._sweeping = False
-        self._probing = False
-        self._broken = False
+        self._sweeping = self._probing = self._broken = False
 
     @property
     def keeps(self) -> bool:
@@ -112,6 +110,10 @@ class SqliteLog:
     async def tally(self, chosen: Filter) -> int:
         """How many dead letters fit, whatever the limit."""
         return await self._look(lambda db: statements.tally(db, chosen))
+
+    async def dead_groups(self) -> list[DeadGroup]:
+        """All dead letters, counted by target, reason and names."""
+        return await self._look(statements.dead_groups)
 
     async def count_dead(self) -> dict[str, int]:
         """How many dead letters each target has."""

@@ -5,12 +5,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from msgspec import msgpack
+from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
-from gateway.store.contract import Attempt, DeadLetter, End, Entry, Filter, Record
+from gateway.store.contract import Attempt, DeadGroup, DeadLetter, End, Entry, Filter, Record
 from gateway.store.log import Batch, Place, Span, Stretch
 from gateway.wire import json_text
+
+
+class Head(Struct, array_like=True):
+    """The beginning of a dead letter."""
+
+    target: str
+    reason: str
+    fields: tuple[str, ...]
+
 
 _READ: Final = 4 << 20
 """Bytes that one read brings at most, but for one record that is larger."""
@@ -21,6 +30,7 @@ decode_record: Final = msgpack.Decoder(Record).decode
 decode_letter: Final = msgpack.Decoder(DeadLetter).decode
 decode_stretches: Final = msgpack.Decoder(tuple[Stretch, ...]).decode
 decode_progress: Final = msgpack.Decoder(tuple[tuple[int, ...], list[Attempt]]).decode
+_decode_head: Final = msgpack.Decoder(Head).decode
 _decode_end: Final = msgpack.Decoder(End).decode
 _MEANT: Final = "route = ? AND position >= ? AND position < ? AND (recipients IS NULL OR instr(recipients, ?) > 0)"
 
@@ -146,6 +156,19 @@ def tally(connection: sqlite3.Connection, chosen: Filter) -> int:
     return int(connection.execute(sql, values).fetchone()[0])
 
 
+def dead_groups(connection: sqlite3.Connection) -> list[DeadGroup]:
+    """All dead letters, counted by target, reason and names; only those of a refusal have names."""
+    connection.create_function("names", 1, _names, deterministic=True)
+    rows = connection.execute(
+        "SELECT target, reason, CASE WHEN reason IN ('missing', 'unknown_id', 'late') THEN names(letter) ELSE '[]' END,"
+        " count(*), min(at), max(at) FROM dead GROUP BY 1, 2, 3"
+    )
+    return [
+        DeadGroup(target, reason, tuple(msgspec.json.decode(names)), count, oldest, newest)
+        for target, reason, names, count, oldest, newest in rows
+    ]
+
+
 def count_dead(connection: sqlite3.Connection) -> dict[str, int]:
     """How many dead letters each target has."""
     return dict(connection.execute("SELECT target, count(*) FROM dead GROUP BY target").fetchall())
@@ -198,6 +221,14 @@ def _meant(target: str, span: Span) -> tuple[str, int, int, str]:
 
 def _marks(values: Sequence[object]) -> str:
     return ",".join("?" * len(values))
+
+
+def _names(letter: bytes) -> str:
+    """The canonical names that a dead letter concerns; none where it cannot be read."""
+    try:
+        return json_text(_decode_head(letter).fields)
+    except msgspec.MsgspecError:
+        return "[]"
 
 
 def _readable(record: bytes) -> Record | None:
