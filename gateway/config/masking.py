@@ -41,7 +41,8 @@ class Names:
         self._plain = frozenset(name for name, is_secret in found.items() if not is_secret) | _REFERENCES
         secret = "|".join(sorted(re.escape(name) for name, is_secret in found.items() if is_secret))
         self._mention = re.compile(rf"\b({secret})\b")
-        self._commented = re.compile(rf"(#.*?\b(?:{secret})\b[\"']?\s*=\s*)(\S.*)$", re.MULTILINE)
+        assigned = rf"(#.*?\b(?:{secret})\b[\"']?\s*=\s*)(?!\{{\s*(?:env|file)\b)"
+        self._commented = re.compile(rf"{assigned}(\S.*)$", re.MULTILINE)
 
     def shows(self, path: Path) -> bool:
         """Whether the value at a path may be shown."""
