@@ -51,7 +51,7 @@ class Accepting:
 
     async def drain(self) -> None:
         """Ask callers to go elsewhere for a while, then stop accepting and finish what is in flight."""
-        self._public.draining = True
+        self._public.drain()
         await asyncio.sleep(self._config.server.drain_delay)
         await self._public.stop(_IN_FLIGHT)
         for upstream in self._upstreams.values():

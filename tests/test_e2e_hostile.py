@@ -175,7 +175,7 @@ async def test_a_caller_that_leaves_before_its_answer_has_still_clicked(gateway)
 
 async def test_a_connection_that_asks_nothing_is_closed(gateway, monkeypatch):
     """Silence and a head that never ends are waited for, but not for ever."""
-    monkeypatch.setattr("gateway.server._PATIENCE", 0.2)
+    monkeypatch.setattr("gateway.connection._PATIENCE", 0.2)
     for beginning in (b"", POST + b"X: a\r\n"):
         assert await gateway.raw(beginning) == b""
 

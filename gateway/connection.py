@@ -1,0 +1,260 @@
+"""One caller's connection: aiohttp's parser and transport, with one task for all that comes over it.
+
+aiohttp's own loop makes a task, a request, a writer and a response for every message. Here the message goes to `take`
+as the parser made it, and the answer is written as bytes: half the cost of a request. What is no request is answered in
+plain JSON, once, and logged.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion10
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+
+from gateway.contract import Answer
+from gateway.wire import encode_json
+
+_PROCESS: Final = secrets.token_hex(6)
+_REQUESTS: Final = itertools.count(1)
+_PATIENCE: Final = 10.0
+"""Seconds that a new connection has for the head of its first request."""
+_IDLE: Final = 75.0
+"""Seconds that a connection may be idle between two requests."""
+_PIPELINED: Final = 100
+"""Requests of one connection that may wait for their turn; what they carry is held in memory."""
+_LINGER: Final = 1.0
+"""Seconds in which a caller whose bytes are no request may read why, before the connection is closed."""
+_REST: Final = 10.0
+"""Seconds in which the rest of a body that nobody wants must have come, so that the connection can be used again."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UNHEARD: Final = {
+    400: ("not_http", "this is no HTTP request"),
+    431: ("header_too_large", "a line of the request's head is too long, or it has too many"),
+    500: ("internal", "the gateway failed"),
+    503: ("overloaded", "the gateway has no room for more"),
+}
+_STATUS_LINES: Final = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n" for one in HTTPStatus}
+_BODILESS: Final = (204, 304)
+
+Take = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[Answer]]
+"""Who answers a request: its head, and its body as far as it has come."""
+
+
+def new_request_id() -> str:
+    """An id for a request without one: unlike any other process's, and never given twice."""
+    return f"{_PROCESS}{next(_REQUESTS):08x}"
+
+
+class Server(web.Server):
+    """aiohttp's server with a bound on its connections."""
+
+    def __init__(self, take: Take, bound: int) -> None:
+        super().__init__(cast("Any", take), access_log=None, keepalive_timeout=_IDLE)
+        self.take = take
+        self.bound = bound
+        self.open = 0
+        self.closing = False
+        """Whether every answer asks its caller to come back over another connection."""
+
+    def __call__(self) -> "Connection":
+        """A new connection's protocol."""
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Connection(RequestHandler):
+    """One caller's connection."""
+
+    __slots__ = ("_gone", "_over", "_server", "_silent", "_taken")
+
+    def __init__(self, server: Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
+        self._gone: asyncio.Event | None = None
+        self._over = False
+        self._silent: asyncio.TimerHandle | None = None
+        self._taken: StreamReader | None = None
+        """The body of the request that is being answered."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count it; refuse one too many, and close it when it asks nothing."""
+        super().connection_made(transport)
+        self._server.open += 1
+        if self._server.open > self._server.bound:
+            self.refuse(503, ConnectionRefusedError())
+        self._silent = self._loop.call_later(_PATIENCE, self.force_close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Count it off; tell who reads its body, and who lingers, that the caller has gone."""
+        self._server.open -= 1
+        self._heard_from()
+        if self._gone is not None:
+            self._gone.set()
+        if self._taken is not None and not self._taken.is_eof():
+            self._taken.set_exception(ConnectionResetError("the caller went away"))
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those that aiohttp's parser fails on are refused as those that it rejects are."""
+        if self._over:
+            return
+        try:
+            super().data_received(data)
+        except Exception as error:  # noqa: BLE001  # yarl's, for one, on a target that is no URL
+            self.refuse(400, error)
+        if len(self._messages) > _PIPELINED:
+            self._over = True
+            self.refuse(503, ConnectionAbortedError())
+
+    def refuse(self, status: int, error: Exception) -> None:
+        """Answer a status in place of any request and close."""
+        self._messages.append((_ErrInfo(status, error, ""), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def start(self) -> None:
+        """Answer one request after the other until the connection is over."""
+        try:
+            await self._converse()
+        except Exception as error:  # noqa: BLE001  # what fails here is this caller's connection alone
+            structlog.get_logger().warning("connection failed", error=type(error).__name__)
+            self.force_close()
+        if not self._force_close:
+            self._task_handler = None
+            if self.transport is not None:
+                self.transport.close()
+
+    async def _converse(self) -> None:
+        while not self._force_close:
+            if not self._messages:
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+            message, payload = self._messages.popleft()
+            if isinstance(message, _ErrInfo):
+                await self._part(message)
+                break
+            if self._silent is not None:
+                self._heard_from()
+            if not await self._serve(message, payload):
+                break
+
+    def expect_body(self, headers: Mapping[str, str]) -> None:
+        """Tell a caller that waits for a sign to send its body."""
+        if headers.get(hdrs.EXPECT, "").lower() == "100-continue" and self.transport is not None:
+            self.transport.write(_CONTINUE)
+
+    async def _serve(self, message: RawRequestMessage, payload: StreamReader) -> bool:
+        """Answer one request; gives whether there may be another."""
+        self._request_in_progress, self._taken = True, payload
+        try:
+            answer = await self._server.take(self, message, payload)
+            close = message.should_close or self._server.closing or payload.exception() is not None
+            if self.transport is None:
+                return False
+            self.transport.write(_rendered(answer, message, close=close or answer.status == 408))
+            if self._paused:
+                await self._drain_helper()
+        except ConnectionError:
+            return False
+        finally:
+            self._request_in_progress, self._taken = False, None
+            if self._handler_waiter is not None:
+                self._handler_waiter.set_result(None)
+        if self._upgrade:
+            self._stay()
+        if close or self._close or answer.status == 408 or not await self._is_read(payload):
+            return False
+        self._wait_for_more()
+        return True
+
+    def _heard_from(self) -> None:
+        """It has asked something: it may be idle from now on."""
+        if self._silent is not None:
+            self._silent.cancel()
+            self._silent = None
+
+    def _stay(self) -> None:
+        """Go on with HTTP/1.1 after a request that offered another protocol."""
+        tail, self._message_tail, self._upgrade = self._message_tail, b"", False
+        if self._request_parser is not None:
+            self._request_parser.set_upgraded(False)
+            if tail:
+                self.data_received(tail)
+
+    async def _is_read(self, payload: StreamReader) -> bool:
+        """Whether a body has come to its end, also one that nobody wanted."""
+        if payload.is_eof():
+            return True
+        with contextlib.suppress(TimeoutError, web.RequestPayloadError, ConnectionError):
+            async with asyncio.timeout(_REST):
+                while not payload.is_eof():
+                    await payload.readany()
+                return True
+        return False
+
+    def _wait_for_more(self) -> None:
+        """Close it when nothing comes for a while."""
+        self._keepalive = True
+        self._next_keepalive_close_time = self._loop.time() + _IDLE
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
+    async def _part(self, message: _ErrInfo) -> None:
+        """Word what is no request (4xx) or one connection too many (503), and give the caller time to read it."""
+        self._over = True
+        status = message.status
+        if isinstance(message.exc, LineTooLong) or "Too many headers" in (message.message or ""):
+            status = 431
+        answer = _unheard(status)
+        if self.transport is None:
+            return
+        self.transport.write(_rendered(answer, None, close=True))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._gone = asyncio.Event()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER):
+                await self._gone.wait()
+
+
+def _unheard(status: int) -> Answer:
+    """The answer to what is no request, logged."""
+    code, text = _UNHEARD.get(status, _UNHEARD[500])
+    request_id = new_request_id()
+    fields = {"route": "-", "vendor": "-", "method": "-", "status": status, "interactions": 0, "targets": {}}
+    structlog.get_logger().info("inbound", request_id=request_id, **fields, losses=[], ms=0.0, error=code)
+    headers = {"content-type": "application/json", "x-request-id": request_id}
+    if status == 503:
+        headers["retry-after"] = "1"
+    return Answer(status, encode_json({"error": text}), headers)
+
+
+def _rendered(answer: Answer, message: RawRequestMessage | None, *, close: bool) -> bytes:
+    """An answer as bytes; header values hold no line breaks, for they come from closed lists or were checked."""
+    status, body = answer.status, answer.body
+    head = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+    for name, value in answer.headers.items():
+        head += f"{name}: {value}\r\n"
+    if status not in _BODILESS:
+        head += f"Content-Length: {len(body)}\r\n"
+    if close:
+        head += "Connection: close\r\n"
+    elif message is not None and message.version == HttpVersion10:
+        head += "Connection: keep-alive\r\n"
+    head += f"Date: {rfc822_formatted_time()}\r\n\r\n"
+    if status in _BODILESS or (message is not None and message.method == hdrs.METH_HEAD):
+        return head.encode("utf-8", "surrogateescape")
+    return head.encode("utf-8", "surrogateescape") + body
