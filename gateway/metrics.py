@@ -3,11 +3,13 @@
 A `properties.*` name counts as `properties`, an unmatched route as `-`.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from gateway.model import Engagement
 from gateway.refusals import Refusals
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.translate import Decoded, Translation
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_UNTOLD: Final = 4096
+"""Sets of labels counted in plain numbers before the counters are told."""
 GAUGES: Final = {
     "gateway_store_pending": ("target", "Inbounds that a target has not finished"),
     "gateway_store_oldest_seconds": ("target", "Age of a target's oldest unfinished inbound"),
@@ -41,7 +45,7 @@ class Metrics:
     """The counters of one process, and the last word of those that it speaks for."""
 
     def __init__(self) -> None:
-        self._families: list[Counter | Histogram] = []
+        self._families: list[Counter | _Seconds] = []
         self._absorbed: dict[str, list[Sample]] = {}
         count = self._counter
         self._inbound = count("gateway_inbound", "Inbounds", "route", "vendor", "status")
@@ -57,17 +61,19 @@ class Metrics:
         )
         self._copied = count("gateway_copied_ids", "Ids copied that another vendor minted", "target", "field")
         self._reloads = count("gateway_config_reloads", "Reloads of the configuration", "outcome")
-        self._inbound_seconds = self._histogram("gateway_inbound_seconds", "Seconds from request to answer")
-        self._delivery_seconds = self._histogram("gateway_delivery_seconds", "Seconds of a delivery", "target")
+        self._inbound_seconds = _Seconds("gateway_inbound_seconds", "Seconds from request to answer")
+        self._delivery_seconds = _Seconds("gateway_delivery_seconds", "Seconds of a delivery", "target")
+        self._families += [self._inbound_seconds, self._delivery_seconds]
         self._counted: dict[tuple[Any, ...], int] = {}
         """What was counted since the last look: a plain number costs a tenth of a counter that any thread may raise."""
-        self._children: dict[tuple[Any, ...], Any] = {}
+        self._named: dict[tuple[Counter, str, frozenset[str]], int] = {}
+        """Likewise, by target and all the canonical names at once."""
         self.refusals = Refusals()
 
     def inbound(self, route: str, vendor: str, status: int, seconds: float) -> None:
         """An inbound was answered."""
-        self._count(self._inbound, route, vendor, str(status))
-        self._inbound_seconds.observe(seconds)
+        self._count(self._inbound, route, vendor, status)
+        self._inbound_seconds.observe("", seconds)
 
     def interactions(self, route: str, decoded: "Decoded") -> None:
         """Interactions were accepted."""
@@ -77,10 +83,10 @@ class Metrics:
 
     def translated(self, target: str, translation: "Translation", record: "Record") -> None:
         """What a target loses, does not get and is told of another vendor's ids is known."""
-        for field in {_field(name) for name in translation.losses}:
-            self._count(self._losses, target, field)
-        for field in translation.copied:
-            self._count(self._copied, target, field)
+        if translation.losses:
+            self._name(self._losses, target, translation.losses)
+        if translation.copied:
+            self._name(self._copied, target, translation.copied)
         if translation.refused or translation.filtered or translation.dropped:
             for one in translation.refused:
                 self._count(self._refused, target, one.reason)
@@ -92,13 +98,12 @@ class Metrics:
 
     def answered(self, upstream: str, sent: "Sent") -> None:
         """An attempt ended: with a status, or as not_sent, ambiguous or no_token."""
-        status = str(sent.answer.status) if sent.answer else sent.outcome
-        self._count(self._responses, upstream, status)
+        self._count(self._responses, upstream, sent.answer.status if sent.answer else sent.outcome)
 
     def delivered(self, target: str, vendor: str, outcome: str, seconds: float) -> None:
         """A delivery ended as delivered, retried or dead."""
         self._count(self._deliveries, target, vendor, outcome)
-        self._child(self._delivery_seconds, target).observe(seconds)
+        self._delivery_seconds.observe(target, seconds)
 
     def given_up(self, target: str, vendor: str, outcome: str) -> None:
         """A delivery ended without an attempt: it was shed from a backlog, or lost for want of room."""
@@ -145,35 +150,62 @@ class Metrics:
         self._families.append(family)
         return family
 
-    def _histogram(self, name: str, told: str, *labels: str) -> Histogram:
-        family = Histogram(name, told, labels, registry=None, buckets=_BUCKETS)
-        self._families.append(family)
-        return family
-
-    def _count(self, family: Any, *labels: str, by: int = 1) -> None:
+    def _count(self, family: Counter, *labels: str | int, by: int = 1) -> None:
         """Raise a family's counter for these labels."""
         key = (family, *labels)
         self._counted[key] = self._counted.get(key, 0) + by
+        if len(self._counted) > _UNTOLD:
+            self._settle()
+
+    def _name(self, family: Counter, target: str, names: frozenset[str]) -> None:
+        """Raise a family's counters for each of a target's canonical names."""
+        key = (family, target, names)
+        self._named[key] = self._named.get(key, 0) + 1
+        if len(self._named) > _UNTOLD:
+            self._settle()
 
     def _settle(self) -> None:
         """Tell the counters what was counted."""
+        named, self._named = self._named, {}
+        for (family, target, names), number in named.items():
+            for field in {_field(name) for name in names}:
+                self._count(family, target, field, by=number)
         counted, self._counted = self._counted, {}
         for (family, *labels), number in counted.items():
             family.labels(*labels).inc(number)
 
-    def _child(self, family: Any, *labels: str) -> Any:
-        """A family's child, looked up once for each set of labels."""
-        key = (family, *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = family.labels(*labels)
-        return child
+
+class _Seconds:
+    """A histogram of seconds by one label, or none, that costs a few additions: one thread alone raises it."""
+
+    def __init__(self, name: str, told: str, label: str = "") -> None:
+        self._name, self._told, self._label = name, told, label
+        self._counts: dict[str, list[int]] = {} if label else {"": [0] * (len(_BUCKETS) + 1)}
+        self._sums: dict[str, float] = dict.fromkeys(self._counts, 0.0)
+
+    def observe(self, label: str, seconds: float) -> None:
+        """Something took so long."""
+        counts = self._counts.get(label)
+        if counts is None:
+            counts = self._counts[label] = [0] * (len(_BUCKETS) + 1)
+            self._sums[label] = 0.0
+        counts[bisect_left(_BUCKETS, seconds)] += 1
+        self._sums[label] += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """The one family."""
+        family = HistogramMetricFamily(self._name, self._told, labels=[self._label] if self._label else None)
+        bounds = [*map(str, _BUCKETS), "+Inf"]
+        for label, counts in self._counts.items():
+            buckets = list(zip(bounds, accumulate(counts), strict=True))
+            family.add_metric([label] if self._label else [], buckets, self._sums[label])
+        yield family
 
 
 class _Sum:
     """A collector of this process's families with what other processes counted added."""
 
-    def __init__(self, families: list[Counter | Histogram], absorbed: dict[str, list[Sample]]) -> None:
+    def __init__(self, families: list[Counter | _Seconds], absorbed: dict[str, list[Sample]]) -> None:
         self._families = families
         self._absorbed = absorbed
 

@@ -144,7 +144,7 @@ class Relay:
         """Read the inbound, then keep it or forward it, as its route says."""
         decoded = decode(match.source, inbound)
         line.interactions = len(decoded.interactions)
-        record = record_of(inbound, match.route.name, match.route.accepts, match.client)
+        record = record_of(inbound, line.request_id, match)
         if rules.at_rest is not None:
             record = hidden(record, decoded, match.source, rules.at_rest)
         line.record = record
@@ -269,8 +269,11 @@ def _minting(route: Route, decoded: Decoded) -> RouteTarget | None:
 
     Only its answer can tell the client who it is.
     """
-    if route.mode == "forward" or any(identified(one) for one in decoded.interactions):
+    if route.mode == "forward":
         return None
+    for one in decoded.interactions:
+        if identified(one):
+            return None
     own = (one for one in route.targets if route.accepts == one.target.mapping.NAME)
     minting = next((one for one in own if one.target.mapping.MINTS_USERS), None)
     return None if minting is None else replace(minting, on_failure="store")
@@ -287,7 +290,7 @@ def _hold_back(rules: Rules, match: Match, request: Request) -> None:
 def _finished(rules: Rules, answer: Answer, request: Request) -> Answer:
     """The answer with the headers that every answer has."""
     cors = rules.table.cors(request.headers)
-    return replace(answer, headers={**answer.headers, **cors, "x-request-id": request.id})
+    return Answer(answer.status, answer.body, {**answer.headers, **cors, "x-request-id": request.id})
 
 
 async def _inbound(request: Request, match: Match) -> Inbound:
@@ -295,18 +298,18 @@ async def _inbound(request: Request, match: Match) -> Inbound:
     body = b""
     if match.endpoint.method != "GET":
         claimed = headers.get("content-type", _JSON[0])
-        if claimed.partition(";")[0].strip().lower() not in _JSON:
+        if claimed not in _JSON and claimed.partition(";")[0].strip().lower() not in _JSON:
             raise WrongContentType("the body must be application/json")
         body = await request.body()
     received_at = time.time_ns() // 1000
     return Inbound(
-        id=inbound_id(request.id, received_at),
-        endpoint=match.endpoint,
-        headers=kept(headers),
-        query=request.query,
-        body=body,
-        received_at=received_at,
-        client_ip=request.client_ip,
+        inbound_id(request.id, received_at),
+        match.endpoint,
+        kept(headers),
+        request.query,
+        body,
+        received_at,
+        request.client_ip,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.contract import Inbound, VendorMapping
 from gateway.errors import NoSuchPath
+from gateway.routing import Match
 from gateway.store.contract import Record
 
 
@@ -12,19 +13,19 @@ def inbound_id(request_id: str, received_at: int) -> str:
     return f"{request_id}.{received_at}"
 
 
-def record_of(inbound: Inbound, route: str, vendor: str, client: str | None) -> Record:
+def record_of(inbound: Inbound, request_id: str, match: Match) -> Record:
     """What is kept of an inbound; the query only where it is the message itself, since it may hold a key."""
     return Record(
-        received_at=inbound.received_at,
-        request_id=inbound.id.removesuffix(f".{inbound.received_at}"),
-        client=client,
-        route=route,
-        vendor=vendor,
-        endpoint=inbound.endpoint.name,
-        headers=dict(inbound.headers),
-        query=dict(inbound.query) if inbound.endpoint.method == "GET" else {},
-        body=inbound.body,
-        client_ip=inbound.client_ip,
+        inbound.received_at,
+        request_id,
+        match.client,
+        match.route.name,
+        match.route.accepts,
+        inbound.endpoint.name,
+        inbound.headers,
+        inbound.query if inbound.endpoint.method == "GET" else {},
+        inbound.body,
+        inbound.client_ip,
     )
 
 

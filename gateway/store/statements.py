@@ -9,7 +9,7 @@ from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
 from gateway.store.contract import Attempt, DeadGroup, DeadLetter, End, Entry, Filter, Record
-from gateway.store.log import Batch, Place, Span, Stretch
+from gateway.store.log import Batch, Place, Row, Span, Stretch
 from gateway.wire import json_text
 
 
@@ -38,13 +38,7 @@ _MEANT: Final = "route = ? AND position >= ? AND position < ? AND (recipients IS
 def apply(connection: sqlite3.Connection, batch: Batch) -> None:
     """Write a batch, but for what its `finished` lets go."""
     many = connection.executemany
-    many(
-        "INSERT INTO log (position, route, received_at, recipients, record) VALUES (?, ?, ?, ?, ?)",
-        [
-            (row.position, row.record.route, row.record.received_at, recipients_of(row.record), row.blob)
-            for row in batch.rows
-        ],
-    )
+    put_rows(connection, batch.rows)
     put_places(connection, batch.places)
     put_parked(
         connection,
@@ -61,6 +55,24 @@ def apply(connection: sqlite3.Connection, batch: Batch) -> None:
         'INSERT INTO ends (position, target, "end") VALUES (?, ?, ?)',
         [(end.position, end.target, _encode(end)) for end in batch.ends],
     )
+
+
+def put_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Write inbounds, many with one statement: after each statement the interpreter's lock must be had again."""
+    start = 0
+    for size, statement in _INSERTS:
+        while len(rows) - start >= size:
+            values: list[Any] = []
+            for row in rows[start : start + size]:
+                record = row.record
+                values += (row.position, record.route, record.received_at, recipients_of(record), row.blob)
+            connection.execute(statement, values)
+            start += size
+
+
+_INSERT: Final = "INSERT INTO log (position, route, received_at, recipients, record) VALUES "
+_INSERTS: Final = tuple((size, _INSERT + ",".join(["(?,?,?,?,?)"] * size)) for size in (64, 8, 1))
+"""Statements for so many inbounds each, the larger first."""
 
 
 def put_places(connection: sqlite3.Connection, places: dict[str, Place]) -> None:
