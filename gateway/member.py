@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from gateway import garbage
 from gateway.accepting import Accepting
 from gateway.channel import (
     Append,
@@ -118,6 +119,7 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
     parent = await member.connect(channel)
     accepting = Accepting(config, mappings, member, metrics, member.tail)
     await accepting.start(listener)
+    garbage.settle()
     tasks = [
         asyncio.create_task(_count(parent, metrics, member)),
         asyncio.create_task(_reload(member, accepting, path, mappings)),

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from gateway import garbage
 from gateway.config import Config, load
 from gateway.errors import ConfigFaults, Fault
 from gateway.service import Mappings, Service
@@ -30,6 +31,7 @@ async def run(path: Path, mappings: Mappings, config: Config, announce: Callable
     loop.add_signal_handler(signal.SIGHUP, look.set)
     service = Service(config, mappings, path)
     announce(*await service.start())
+    garbage.settle()
     watching = asyncio.create_task(_watch(service, path, look))
     await stop.wait()
     watching.cancel()

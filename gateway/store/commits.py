@@ -45,6 +45,7 @@ class Commits:
         self._first: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._wanted = False
+        self._joining = False
         self._failed = False
         self._queued = 0
         self._held = 0
@@ -89,8 +90,15 @@ class Commits:
             delay = _AGAIN if self._failed else _LAZY
             self._timer = asyncio.get_running_loop().call_later(delay, self.flush)
 
+    def flush_soon(self) -> None:
+        """Write when all that arrives at this moment has joined, or as soon as the commit under way has ended."""
+        if self._commit is None and not self._joining:
+            self._joining = True
+            asyncio.get_running_loop().call_soon(self.flush)
+
     def flush(self) -> None:
         """Write now, or as soon as the commit under way has ended."""
+        self._joining = False
         if self._commit is not None:
             return
         if self._timer is not None:
@@ -150,7 +158,7 @@ class Commits:
                     waiter.set_exception(StoreFull(str(error)))
         _release(barriers, error)
         if self.batch.rows or self._barriers:
-            self.flush()
+            self.flush_soon()
         elif self._wanted or not self.batch.is_empty():
             self.soon()
 

@@ -90,7 +90,7 @@ class EmbeddedStore:
         if self._commits.overloaded:
             raise StoreFull("the store is slower than its callers")
         waiter = self._commits.add(record)
-        self._commits.flush()
+        self._commits.flush_soon()
         return await waiter
 
     async def lease(self, target: str, count: int) -> list[Entry]:

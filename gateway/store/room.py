@@ -12,6 +12,8 @@ _LEAST: Final = 4 << 20
 _SCARCE: Final = 256 << 20
 _OF_FREE: Final = 0.8
 """The part of the disk's free space that the store may use where no `max_size` is set."""
+_LOOKED: Final = 0.05
+"""Seconds for which what was free is taken to be so still."""
 _PROBE: Final = 1.0
 """Seconds between two looks whether there is room again."""
 
@@ -24,6 +26,7 @@ class Room:
         self.max_size = None if max_size is None else int(max_size)  # whatever kind of number a configuration holds
         self._ballast = folder / "ballast"
         self._probed_at = 0.0
+        self._found, self._looked_at = 0, float("-inf")
 
     def measure(self, own: int) -> None:
         """Bound the store by the disk where nothing else bounds it; `own` are the bytes that it has already."""
@@ -73,7 +76,11 @@ class Room:
         return size >= _LEAST
 
     def _free(self) -> int:
-        return shutil.disk_usage(self._ballast.parent).free
+        """Bytes that are free on the disk, as it was a moment ago where there was room enough."""
+        now = time.monotonic()
+        if now - self._looked_at > _LOOKED or self._found < _SCARCE:
+            self._found, self._looked_at = shutil.disk_usage(self._ballast.parent).free, now
+        return self._found
 
     def _take(self, size: int) -> bool:
         try:

@@ -34,6 +34,8 @@ _WAL_PASSIVE: Final = 4 << 20
 _WAL_RESTART: Final = 64 << 20
 _CALM: Final = 0.5
 """Seconds between two passive checkpoints."""
+_MEASURED: Final = 0.05
+"""Seconds for which it is known how much is in use, but for what is written meanwhile."""
 _SEARCHED: Final = 20_000
 """Positions that one step of a search looks at, so that other reads come in between."""
 
@@ -51,7 +53,8 @@ class SqliteLog:
         self._threads = {name: ThreadPoolExecutor(1, f"store-{name}") for name in ("writer", "reader", "keeper")}
         self._reads, self._keeps = threading.Lock(), threading.Lock()
         self._lock = -1
-        self._size = 0
+        self._size = self._wal = 0
+        self._measured_at = 0.0
         self._checkpointed_at = 0.0
         self._sweeping = self._probing = self._broken = False
 
@@ -76,7 +79,7 @@ class SqliteLog:
     async def commit(self, batch: Batch) -> None:
         """Write a batch for good; raises StoreFull, then nothing of it is written."""
         await self._in("writer", lambda: self._mending(lambda: self._write(batch)))
-        if self._wal_size() > _WAL_PASSIVE and time.monotonic() - self._checkpointed_at > _CALM:
+        if self._wal > _WAL_PASSIVE and time.monotonic() - self._checkpointed_at > _CALM:
             self._checkpointed_at = time.monotonic()
             self._threads["keeper"].submit(self._checkpoint)
         if self._collector.behind and not self._sweeping:
@@ -276,8 +279,9 @@ class SqliteLog:
 
     def _write(self, batch: Batch) -> None:
         """One transaction; when there is no room, the ballast is given up for all but inbounds."""
-        if batch.rows:
-            self._ask_for_room(sum(len(row.blob) for row in batch.rows))
+        size = sum([len(row.blob) for row in batch.rows])
+        if size:
+            self._ask_for_room(size)
         self._collector.note(batch.finished)
         try:
             low = self._transact(lambda db: self._applied(db, batch))
@@ -288,6 +292,7 @@ class SqliteLog:
             self._truncate()
             raise StoreFull(self._room.reason or "") from None
         self._collector.passed(low)
+        self._size += size
         self._after_commit()
 
     def _applied(self, connection: sqlite3.Connection, batch: Batch) -> dict[str, int]:
@@ -320,9 +325,13 @@ class SqliteLog:
         return result
 
     def _after_commit(self) -> None:
+        """Keep the WAL in its bounds, and know what is in use; a look costs more than a small commit."""
+        scarce = self._room.is_scarce()
         if self._room.reason is not None:
             self._truncate()
-        elif self._wal_size() > (_WAL_PASSIVE if self._room.is_scarce() else _WAL_RESTART):
+        elif not scarce and time.monotonic() - self._measured_at < _MEASURED:
+            return
+        elif self._wal_size() > (_WAL_PASSIVE if scarce else _WAL_RESTART):
             schema.checkpoint(self._writing, "RESTART")
         self._measure()
 
@@ -368,7 +377,9 @@ class SqliteLog:
         return False
 
     def _measure(self) -> None:
-        self._size = schema.in_use(self._writing) + self._wal_size()
+        self._wal = self._wal_size()
+        self._size = schema.in_use(self._writing) + self._wal
+        self._measured_at = time.monotonic()
 
     def _wal_size(self) -> int:
         try:

@@ -71,8 +71,8 @@ def put_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
 
 
 _INSERT: Final = "INSERT INTO log (position, route, received_at, recipients, record) VALUES "
-_INSERTS: Final = tuple((size, _INSERT + ",".join(["(?,?,?,?,?)"] * size)) for size in (64, 8, 1))
-"""Statements for so many inbounds each, the larger first."""
+_INSERTS: Final = tuple((size, _INSERT + ",".join(["(?,?,?,?,?)"] * size)) for size in (64, 32, 16, 8, 4, 2, 1))
+"""Statements for so many inbounds each, the largest first."""
 
 
 def put_places(connection: sqlite3.Connection, places: dict[str, Place]) -> None:
