@@ -178,8 +178,11 @@ class Metrics:
 class _Seconds:
     """A histogram of seconds by one label, or none, that costs a few additions: one thread alone raises it."""
 
+    _type: Final = "histogram"
+
     def __init__(self, name: str, told: str, label: str = "") -> None:
-        self._name, self._told, self._label = name, told, label
+        self._name, self._told = name, told
+        self._labelnames = (label,) if label else ()
         self._counts: dict[str, list[int]] = {} if label else {"": [0] * (len(_BUCKETS) + 1)}
         self._sums: dict[str, float] = dict.fromkeys(self._counts, 0.0)
 
@@ -194,11 +197,11 @@ class _Seconds:
 
     def collect(self) -> Iterator[Metric]:
         """The one family."""
-        family = HistogramMetricFamily(self._name, self._told, labels=[self._label] if self._label else None)
+        family = HistogramMetricFamily(self._name, self._told, labels=self._labelnames)
         bounds = [*map(str, _BUCKETS), "+Inf"]
         for label, counts in self._counts.items():
             buckets = list(zip(bounds, accumulate(counts), strict=True))
-            family.add_metric([label] if self._label else [], buckets, self._sums[label])
+            family.add_metric([label] if self._labelnames else [], buckets, self._sums[label])
         yield family
 
 
