@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config import Config
 from gateway.contract import VendorMapping
 from gateway.delivery.at_rest import privacy_at_rest
-from gateway.delivery.upstream import Upstream
+from gateway.delivery.upstream import Pulse, Upstream
 from gateway.limits import RateLimit
 from gateway.log import sampler
 from gateway.metrics import Metrics
@@ -48,6 +48,10 @@ class Accepting:
         for name, upstream in old.items():
             if self._upstreams.get(name) is not upstream:
                 await upstream.close()
+
+    def pulses(self) -> Iterator[tuple[str, Pulse]]:
+        """How the upstreams do that callers wait for."""
+        return ((name, one.pulse()) for name, one in self._upstreams.items())
 
     async def drain(self) -> None:
         """Ask callers to go elsewhere for a while, then stop accepting and finish what is in flight."""

@@ -6,8 +6,10 @@ import struct
 from collections.abc import Callable
 from typing import Final, cast
 
-from msgspec import Struct, msgpack
+from msgspec import Struct, field, msgpack
 
+from gateway.delivery.upstream import Pulse
+from gateway.refusals import Kind
 from gateway.store.contract import Record
 from gateway.tail.seen import Seen
 from gateway.tail.watching import Wanted
@@ -45,9 +47,14 @@ class Drain(Struct, tag="drain", frozen=True, array_like=True):
 
 
 class Counted(Struct, tag="counted", frozen=True, array_like=True):
-    """All that the process has counted so far: each sample's name, labels and value."""
+    """All that the process has counted so far, how its upstreams do, and what it met that targets cannot carry.
+
+    A sample is a name, labels and a value; `refused` is news since the last time.
+    """
 
     samples: list[tuple[str, dict[str, str], float]]
+    pulses: dict[str, Pulse] = field(default_factory=dict)
+    refused: list[Kind] = field(default_factory=list)
 
 
 class Watch(Struct, tag="watch", frozen=True, array_like=True):

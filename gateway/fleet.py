@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,6 +31,7 @@ from gateway.channel import (
     Watch,
 )
 from gateway.config import Config
+from gateway.delivery.upstream import Pulse
 from gateway.errors import CannotListen, StoreFull
 from gateway.metrics import Metrics
 from gateway.store.contract import Store
@@ -55,6 +57,7 @@ class Fleet:
         self._channels: dict[int, Channel] = {}
         self._minders: list[asyncio.Task[None]] = []
         self._keeping: set[asyncio.Task[None]] = set()
+        self._pulses: dict[int, dict[str, Pulse]] = {}
         self._draining = False
         self._manned = asyncio.Event()
         self._listener: socket.socket | None = None
@@ -72,6 +75,10 @@ class Fleet:
         self._config = config
         for channel in self._channels.values():
             channel.send(Reload())
+
+    def pulses(self) -> Iterator[tuple[str, Pulse]]:
+        """How the upstreams do that callers wait for, in every process."""
+        return ((name, pulse) for found in self._pulses.values() for name, pulse in found.items())
 
     async def drain(self) -> None:
         """Have every process finish and go."""
@@ -116,6 +123,7 @@ class Fleet:
         if self._draining:
             channel.send(Drain())
         await channel.closed
+        self._pulses.pop(number, None)
         try:
             async with asyncio.timeout(self._config.server.drain_delay + _FAREWELL):
                 return await process.wait()
@@ -151,6 +159,8 @@ class Fleet:
                 task.add_done_callback(self._keeping.discard)
             case Counted():
                 self._metrics.absorb(source, message.samples)
+                self._metrics.refusals.absorb(message.refused)
+                self._pulses[number] = message.pulses
             case Shown() | Skipped():
                 self._show(message)
             case _:

@@ -6,7 +6,7 @@ from pathlib import Path
 from gateway.config import Config
 from gateway.config.history import History
 from gateway.contract import VendorMapping
-from gateway.delivery.upstream import Upstream
+from gateway.delivery.upstream import Pulse, Upstream
 from gateway.delivery.worker import Worker
 from gateway.metrics import Metrics
 from gateway.store.contract import Lane
@@ -45,6 +45,10 @@ class Halted:
     def capacity(self) -> int | None:
         """Bytes that the store may use."""
         return self._log.max_size
+
+    def pulses(self) -> Mapping[str, Pulse]:
+        """None: nothing is sent."""
+        return {}
 
     def unready(self) -> str | None:
         """That it is stopped."""

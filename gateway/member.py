@@ -121,22 +121,26 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
     await accepting.start(listener)
     garbage.settle()
     tasks = [
-        asyncio.create_task(_count(parent, metrics, member)),
+        asyncio.create_task(_count(parent, metrics, accepting, member)),
         asyncio.create_task(_reload(member, accepting, path, mappings)),
     ]
     await member.drain.wait()
     await accepting.drain()
     for task in tasks:
         task.cancel()
-    parent.send(Counted(list(metrics.samples())))
+    parent.send(_counted(metrics, accepting))
     parent.close()
     await parent.closed
 
 
-async def _count(parent: Channel, metrics: Metrics, member: Member) -> None:
+def _counted(metrics: Metrics, accepting: Accepting) -> Counted:
+    return Counted(list(metrics.samples()), dict(accepting.pulses()), metrics.refusals.taken())
+
+
+async def _count(parent: Channel, metrics: Metrics, accepting: Accepting, member: Member) -> None:
     while True:
         await asyncio.sleep(_COUNT)
-        parent.send(Counted(list(metrics.samples())))
+        parent.send(_counted(metrics, accepting))
         if skipped := member.skipped():
             parent.send(Skipped(skipped))
 

@@ -4,7 +4,7 @@ A `properties.*` name counts as `properties`, an unmatched route as `-`.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from gateway.refusals import Refusals
 
 if TYPE_CHECKING:
     from gateway.delivery.sending import Sent
+    from gateway.routing import Route
     from gateway.store.contract import Record
     from gateway.translate import Decoded, Translation
 
@@ -69,6 +70,16 @@ class Metrics:
         self._named: dict[tuple[Counter, str, frozenset[str]], int] = {}
         """Likewise, by target and all the canonical names at once."""
         self.refusals = Refusals()
+
+    def expect(self, routes: "Sequence[Route]") -> None:
+        """Show at zero what closed lists foretell, so that the first of each is seen as an increase."""
+        for outcome in ("applied", "refused"):
+            self._count(self._reloads, outcome, by=0)
+        for target in (one.target for route in routes for one in route.targets):
+            for outcome in ("delivered", "retried", "dead"):
+                self._count(self._deliveries, target.name, target.mapping.NAME, outcome, by=0)
+            for reason in ("unsupported", "missing", "unknown_id", "filtered", "dropped"):
+                self._count(self._refused, target.name, reason, by=0)
 
     def inbound(self, route: str, vendor: str, status: int, seconds: float) -> None:
         """An inbound was answered."""

@@ -1,7 +1,7 @@
 """What targets could not carry, remembered by example: ordinary traffic that a vendor has no word for fills no disk."""
 
-from collections import OrderedDict, deque
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 _SAMPLES: Final = 100
 _KINDS: Final = 500
 """Kinds of refusal that are remembered; the one not seen for longest is forgotten first."""
+_TAKEN: Final = 5
+"""Samples of each kind that go to another process at a time."""
 _CUT: Final = 1000
 """Bytes of a body that a sample keeps."""
 
@@ -34,7 +36,7 @@ class Kind(Struct):
     reason: str
     fields: tuple[str, ...]
     count: int
-    samples: deque[Sample]
+    samples: list[Sample]
 
 
 class Refusals:
@@ -56,14 +58,36 @@ class Refusals:
         """Every kind that was met, of one target or one reason where they are given."""
         return (one for one in self._kinds.values() if target in (None, one.target) and reason in (None, one.reason))
 
+    def taken(self) -> list[Kind]:
+        """All that was met, for the process that speaks for all; it is forgotten here, and of its samples few go."""
+        kinds, self._kinds = self._kinds, OrderedDict()
+        for kind in kinds.values():
+            del kind.samples[:-_TAKEN]
+        return list(kinds.values())
+
+    def absorb(self, kinds: Iterable[Kind]) -> None:
+        """Take up what another process met."""
+        for one in kinds:
+            kind = self._kind(one.target, one.reason, one.fields)
+            kind.count += one.count
+            kind.samples += one.samples
+            del kind.samples[:-_SAMPLES]
+
     def _add(self, target: str, reason: str, fields: tuple[str, ...], sample: Sample) -> None:
-        key = (target, reason, fields)
-        kind = self._kinds.pop(key, None) or Kind(target, reason, fields, 0, deque(maxlen=_SAMPLES))
+        kind = self._kind(target, reason, fields)
         kind.count += 1
         kind.samples.append(sample)
+        if len(kind.samples) > _SAMPLES:
+            del kind.samples[0]
+
+    def _kind(self, target: str, reason: str, fields: tuple[str, ...]) -> Kind:
+        """A kind, now the one seen last."""
+        key = (target, reason, fields)
+        kind = self._kinds.pop(key, None) or Kind(target, reason, fields, 0, [])
         self._kinds[key] = kind
         if len(self._kinds) > _KINDS:
             self._kinds.popitem(last=False)
+        return kind
 
 
 def _sample(record: "Record", interaction: int | None) -> Sample:

@@ -10,7 +10,7 @@ from gateway.config import Config
 from gateway.config.history import History
 from gateway.contract import VendorMapping
 from gateway.delivering import Delivering
-from gateway.delivery.upstream import Upstream
+from gateway.delivery.upstream import Pulse, Upstream
 from gateway.delivery.worker import Worker
 from gateway.errors import CannotListen
 from gateway.fleet import Fleet
@@ -31,6 +31,7 @@ class Service:
         self.config = config
         self.mappings = mappings
         self.metrics = Metrics()
+        self.metrics.expect(config.routes)
         self.history = History(config)
         self.tail = Tail()
         self.delivering = Delivering(config, mappings, self.metrics, self.tail)
@@ -78,6 +79,7 @@ class Service:
         # In this order: a route's targets are known before it accepts, and neither waits for what ends in the other.
         await asyncio.gather(self.delivering.apply(config), self._accepting.apply(config))
         self.config = config
+        self.metrics.expect(config.routes)
 
     async def drain(self) -> int:
         """Say so to balancers, stop accepting, finish what is in flight; gives the number of deliveries left."""
@@ -86,6 +88,13 @@ class Service:
         left = await self.delivering.stop()
         await self._admin.stop()
         return left
+
+    def pulses(self) -> Mapping[str, Pulse]:
+        """How each upstream does, over all processes that send to it."""
+        found = {name: one.pulse() for name, one in self.upstreams.items()}
+        for name, pulse in self._accepting.pulses():
+            found[name] = pulse.beside(found[name]) if name in found else pulse
+        return found
 
     def unready(self) -> str | None:
         """Why no work should be sent here; None when it may."""

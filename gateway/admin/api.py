@@ -1,10 +1,8 @@
 """Every operation of the admin API, by method and path: the one table that serves it and describes it."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-
-from msgspec import Struct
 
 from gateway.admin import (
     backup,
@@ -17,32 +15,21 @@ from gateway.admin import (
     targets,
     translating,
 )
-from gateway.admin.call import AdminError, Call, Nothing, Reply, Stream, Visitor, WrongMethod, read
+from gateway.admin.answers import kept, known, standing
+from gateway.admin.call import AdminError, Call, Nothing, Reply, Stream, Text, Visitor, WrongMethod, read
+from gateway.admin.description import document
 from gateway.admin.events import Filters, Watching
 from gateway.admin.health import Health
 from gateway.admin.opened import Opening
 from gateway.admin.operated import Operated
+from gateway.admin.operation import Operation
 from gateway.admin.readings import Growth
-from gateway.admin.status import Status, Which, sampled
+from gateway.admin.status import Status, Which, sampled, version
+from gateway.fidelity import Fidelity
 
-Run = Callable[[Call, Any], Awaitable[object]]
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _PARTS: Final = {"id": r"\d{1,18}", "name": ".+", "request_id": ".+"}
 """What stands in a path for each name."""
-
-
-class Operation(Struct, frozen=True):
-    """What one method does at the paths of one pattern; `asks` is the query of a GET, else the body.
-
-    `gives` is what it answers; an `open` one asks no token.
-    """
-
-    method: str
-    path: str
-    run: Run
-    asks: type[Struct] = Nothing
-    gives: Any = dict[str, Any]
-    open: bool = False
 
 
 class Api:
@@ -50,7 +37,10 @@ class Api:
 
     def __init__(self, gateway: Operated, growth: Growth) -> None:
         self._gateway = gateway
-        self.operations = _operations(growth)
+        self.operations = (
+            Operation("GET", "/openapi.json", self._described, dict[str, Any]),
+            *_operations(growth),
+        )
         self._patterns = [(_pattern(one.path), one) for one in self.operations]
 
     def is_open(self, path: str) -> bool:
@@ -70,6 +60,10 @@ class Api:
                 return await operation.run(Call(self._gateway, match.groupdict(), visitor), asked)
         raise WrongMethod(tuple(dict.fromkeys(one.method for one, _ in found)))
 
+    async def _described(self, _: Call, __: Nothing) -> object:
+        """This description."""
+        return document(self.operations, version())
+
 
 def _pattern(path: str) -> re.Pattern[str]:
     """A path's pattern as an expression with a group for each name."""
@@ -80,31 +74,32 @@ def _operations(growth: Growth) -> tuple[Operation, ...]:
     """The table; of those that fit a path the first is meant."""
     status, probes = Status(growth), Health(growth)
     watching = Watching(status)
+    opening = Opening(watching.recent)
     return (
-        Operation("GET", "/healthz", probes.alive, open=True),
-        Operation("GET", "/readyz", probes.ready, open=True),
-        Operation("GET", "/metrics", probes.metrics, gives=Reply),
-        Operation("GET", "/api/session", entering.session, gives=entering.Session, open=True),
-        Operation("POST", "/api/login", entering.login, entering.Shown, Reply, open=True),
-        Operation("POST", "/api/logout", entering.logout, gives=Reply),
-        Operation("GET", "/api/status", status.told),
-        Operation("GET", "/api/events", watching.watched, Filters, Stream),
-        Operation("GET", "/api/tail/{request_id}", Opening(watching.recent).one),
-        Operation("GET", "/api/samples", sampled, Which),
-        Operation("GET", "/api/deadletters", deadletters.listed, deadletters.Page),
-        Operation("DELETE", "/api/deadletters", deadletters.discarded, deadletters.Chosen),
-        Operation("POST", "/api/deadletters/replay", deadletters.replayed, deadletters.Chosen),
-        Operation("GET", "/api/deadletters/groups", deadletters.grouped),
-        Operation("GET", "/api/deadletters/{id}", deadletters.one),
-        Operation("GET", "/api/deliveries", deliveries.found, deliveries.Asked),
-        Operation("POST", "/api/targets/{name}/pause", targets.paused),
-        Operation("POST", "/api/targets/{name}/resume", targets.resumed),
-        Operation("POST", "/api/targets/{name}/skip", targets.skipped),
-        Operation("POST", "/api/translate", translating.translated, translating.Asked),
-        Operation("GET", "/api/examples", knowledge.examples),
-        Operation("GET", "/api/vendors", knowledge.vendors),
-        Operation("GET", "/api/matrix", knowledge.matrix, gives=list[dict[str, Any]]),
-        Operation("GET", "/api/config", configured.told),
-        Operation("POST", "/api/send", sending.sent, sending.Click),
-        Operation("POST", "/api/store/backup", backup.made, backup.Copy),
+        Operation("GET", "/healthz", probes.alive, standing.Alive, open=True),
+        Operation("GET", "/readyz", probes.ready, standing.Ready, open=True),
+        Operation("GET", "/metrics", probes.metrics, Text),
+        Operation("GET", "/api/session", entering.session, entering.Session, open=True),
+        Operation("POST", "/api/login", entering.login, Reply, entering.Shown, open=True),
+        Operation("POST", "/api/logout", entering.logout, Reply),
+        Operation("GET", "/api/status", status.told, standing.StatusNow),
+        Operation("GET", "/api/events", watching.watched, Stream, Filters),
+        Operation("GET", "/api/tail/{request_id}", opening.one, kept.Opened),
+        Operation("GET", "/api/samples", sampled, standing.Samples, Which),
+        Operation("GET", "/api/deadletters", deadletters.listed, kept.Letters, deadletters.Page),
+        Operation("DELETE", "/api/deadletters", deadletters.discarded, kept.Moved, deadletters.Chosen),
+        Operation("POST", "/api/deadletters/replay", deadletters.replayed, kept.Moved, deadletters.Chosen),
+        Operation("GET", "/api/deadletters/groups", deadletters.grouped, kept.Groups),
+        Operation("GET", "/api/deadletters/{id}", deadletters.one, kept.Letter),
+        Operation("GET", "/api/deliveries", deliveries.found, kept.Stories, deliveries.Asked),
+        Operation("POST", "/api/targets/{name}/pause", targets.paused, standing.Paused),
+        Operation("POST", "/api/targets/{name}/resume", targets.resumed, standing.Paused),
+        Operation("POST", "/api/targets/{name}/skip", targets.skipped, standing.Skipped),
+        Operation("POST", "/api/translate", translating.translated, known.Translated, translating.Asked),
+        Operation("GET", "/api/examples", knowledge.examples, known.Examples),
+        Operation("GET", "/api/vendors", knowledge.vendors, known.Vendors),
+        Operation("GET", "/api/matrix", knowledge.matrix, list[Fidelity]),
+        Operation("GET", "/api/config", configured.told, known.Configured),
+        Operation("POST", "/api/send", sending.sent, known.ClickSent, sending.Click),
+        Operation("POST", "/api/store/backup", backup.made, known.Copied, backup.Copy),
     )

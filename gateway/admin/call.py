@@ -67,6 +67,10 @@ class Reply(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Text(Struct, frozen=True):
+    """An answer in plain text, as a description names it."""
+
+
 class Stream(Struct, frozen=True):
     """An answer that goes on: server-sent events, as they come."""
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from gateway.config import Config
 from gateway.config.history import History
 from gateway.contract import VendorMapping
-from gateway.delivery.upstream import Upstream
+from gateway.delivery.upstream import Pulse, Upstream
 from gateway.delivery.worker import Worker
 from gateway.metrics import Metrics
 from gateway.store.contract import Store
@@ -40,6 +40,10 @@ class Operated(Protocol):
     @property
     def upstreams(self) -> Mapping[str, Upstream]:
         """The vendor accounts that are delivered to, by name; none when it is stopped."""
+        ...
+
+    def pulses(self) -> Mapping[str, Pulse]:
+        """How each upstream does, over all processes that send to it."""
         ...
 
     @property

@@ -48,10 +48,10 @@ async def readings(gateway: Operated, growth: Growth) -> list[Reading]:
             ("gateway_store_oldest_seconds", target, age),
             ("gateway_deadletters", target, float(backlog.dead)),
         ]
-    for name, upstream in gateway.upstreams.items():
+    for name, pulse in gateway.pulses().items():
         found += [
-            ("gateway_breaker_open", name, float(upstream.pace.is_open)),
-            ("gateway_upstream_held", name, float(upstream.pace.is_held)),
+            ("gateway_breaker_open", name, float(pulse.is_open)),
+            ("gateway_upstream_held", name, float(pulse.is_held)),
         ]
     size = store.size()
     rate = growth.look(size, time.monotonic())

@@ -2,7 +2,7 @@
 
 import math
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from typing import Any
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from gateway.admin.operated import Operated
 from gateway.admin.readings import Growth, hours_left
 from gateway.admin.totals import Totals
 from gateway.config.masking import without_userinfo
-from gateway.delivery.upstream import Upstream
+from gateway.delivery.upstream import Pulse, Upstream
 from gateway.routing import Route, RouteTarget
 from gateway.shaping import When
 
@@ -39,9 +39,9 @@ class Status:
 
     async def now(self, gateway: Operated) -> dict[str, Any]:
         """All that stands at this moment."""
-        totals = Totals(gateway.metrics)
+        totals, pulses = Totals(gateway.metrics), gateway.pulses()
         return {
-            "version": _version(),
+            "version": version(),
             "started_at": shown.time_text(self._started_at),
             "now": shown.time_text(time.time()),
             "running": gateway.public_port is not None,
@@ -49,7 +49,7 @@ class Status:
             "interactions": sum(totals.interactions.values()),
             "unrouted": totals.route("-")["received"],
             "targets": [await _target(gateway, name, totals) for name in sorted(gateway.store.targets())],
-            "upstreams": [_upstream(name, one, totals) for name, one in gateway.upstreams.items()],
+            "upstreams": [_upstream(name, one, pulses[name], totals) for name, one in gateway.upstreams.items()],
             "routes": [_route(route, totals) for route in gateway.config.routes],
             "store": self._store(gateway),
         }
@@ -68,11 +68,11 @@ class Status:
         }
 
 
-def _version() -> str:
+def version() -> str:
     """The installed distribution's version; a checkout that is not installed has none."""
     try:
-        return version("interaction-gateway")
-    except PackageNotFoundError:
+        return metadata.version("interaction-gateway")
+    except metadata.PackageNotFoundError:
         return "not installed"
 
 
@@ -132,19 +132,18 @@ def _configured(gateway: Operated, name: str) -> tuple[Route, RouteTarget] | Non
     )
 
 
-def _upstream(name: str, upstream: Upstream, totals: Totals) -> dict[str, Any]:
-    pace = upstream.pace
+def _upstream(name: str, upstream: Upstream, pulse: Pulse, totals: Totals) -> dict[str, Any]:
     return {
         "name": name,
         "vendor": upstream.mapping.NAME,
         "base_url": without_userinfo(upstream.mapping.base_url),
-        "breaker_open": pace.is_open,
-        "held": pace.is_held,
-        "concurrency": pace.concurrency,
+        "breaker_open": pulse.is_open,
+        "held": pulse.is_held,
+        "concurrency": upstream.pace.concurrency,
         "max_concurrency": upstream.settings.concurrency,
         "rate_limit": upstream.settings.rate_limit,
-        "in_flight": upstream.under_way,
-        "paused_seconds": round(pace.paused_for(time.monotonic()), 3),
+        "in_flight": pulse.under_way,
+        "paused_seconds": round(pulse.paused_seconds, 3),
         "responses": totals.upstream(name),
     }
 

@@ -6,6 +6,7 @@ carry keys to another host), cookies are not kept, answers are cut at 1 MiB.
 
 import asyncio
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -35,6 +36,24 @@ _NOT_SENT: Final = (
 _CONNECT: Final = 0.8
 """The part of the timeout after which a request that has no connection yet is known as not sent."""
 _KEPT_HEADERS: Final = ("content-type", "retry-after")
+
+
+class Pulse(Struct, frozen=True, array_like=True):
+    """How an upstream does in one process."""
+
+    is_open: bool
+    is_held: bool
+    under_way: int
+    paused_seconds: float
+
+    def beside(self, other: "Pulse") -> "Pulse":
+        """How it does in two."""
+        return Pulse(
+            self.is_open or other.is_open,
+            self.is_held or other.is_held,
+            self.under_way + other.under_way,
+            max(self.paused_seconds, other.paused_seconds),
+        )
 
 
 class Upstream:
@@ -83,10 +102,10 @@ class Upstream:
                 text = text.replace(secret, MASK)
         return text
 
-    @property
-    def under_way(self) -> int:
-        """How many requests wait for their answer."""
-        return self._under_way
+    def pulse(self) -> Pulse:
+        """How it does at this moment."""
+        pace = self.pace
+        return Pulse(pace.is_open, pace.is_held, self._under_way, pace.paused_for(time.monotonic()))
 
     async def close(self) -> None:
         """Close every connection, once what is under way has ended."""
