@@ -1,16 +1,23 @@
 """One call of the admin API, and how it can fail."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from gateway.admin.operated import Operated
 from gateway.errors import Fault, GatewayError
 
 if TYPE_CHECKING:
     from gateway.admin.doors import Doors
+
+
+Said = Annotated[str, Meta(min_length=1)]
+"""A text that is not empty."""
+Count = Annotated[int, Meta(ge=1)]
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+"""A number that the store can hold."""
 
 
 class AdminError(GatewayError):

@@ -5,13 +5,13 @@ One call moves at most 1,000: who replays many calls again, at the pace that liv
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from gateway import dryrun
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call, Nothing
+from gateway.admin.call import AdminError, Call, Count, Nothing, Number
 from gateway.admin.masking import Masker
 from gateway.delivery.keeping import inbound_of
 from gateway.errors import GatewayError
@@ -27,20 +27,20 @@ class Page(Struct, frozen=True, forbid_unknown_fields=True):
     target: str | None = None
     reason: str | None = None
     before: float | None = None
-    after: int | None = None
-    limit: int = 100
+    after: Number | None = None
+    limit: Count = 100
     full: bool = False
 
 
 class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
     """Which dead letters to move: by id, by conditions that must all hold, or all of them in so many words."""
 
-    ids: tuple[int, ...] | None = None
+    ids: Annotated[tuple[Number, ...], Meta(max_length=_MOST)] | None = None
     target: str | None = None
     reason: str | None = None
     before: float | None = None
     all: bool = False
-    limit: int = _MOST
+    limit: Count = _MOST
     dry_run: bool = False
 
     def filter(self) -> Filter:
@@ -48,17 +48,15 @@ class Chosen(Struct, frozen=True, forbid_unknown_fields=True):
         given = (self.ids, self.target, self.reason, self.before)
         if not self.all and all(one is None for one in given):
             raise AdminError(400, "say which: ids, target, reason, before, or all = true")
-        if self.ids is not None and len(self.ids) > _MOST:
-            raise AdminError(400, f"at most {_MOST} ids at once")
         now = time.time()
         before = now if self.before is None else min(self.before, now)
-        return Filter(self.ids, self.target, self.reason, before, limit=_bounded(self.limit))
+        return Filter(self.ids, self.target, self.reason, before, limit=min(self.limit, _MOST))
 
 
 async def listed(call: Call, page: Page) -> object:
     """Dead letters, oldest first, how many there are in all, and the `after` of the next page."""
     store = call.gateway.store
-    chosen = Filter(None, page.target, page.reason, page.before, page.after, limit=_bounded(page.limit))
+    chosen = Filter(None, page.target, page.reason, page.before, page.after, limit=min(page.limit, _MOST))
     letters = await store.deadletters(chosen)
     masker = Masker(call.gateway.config)
     return {
@@ -112,12 +110,6 @@ async def _moved(call: Call, asked: Chosen, move: Callable[[Filter], Awaitable[i
         return {word: 0, "would": await call.gateway.store.tally(chosen), "dry_run": True}
     count = await move(chosen)
     return {word: count, "more": count == chosen.limit}
-
-
-def _bounded(limit: int) -> int:
-    if limit < 1:
-        raise AdminError(400, "limit must be at least 1")
-    return min(limit, _MOST)
 
 
 def _whole(letter: DeadLetter, masker: Masker) -> dict[str, Any]:

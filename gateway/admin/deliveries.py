@@ -9,7 +9,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call
+from gateway.admin.call import AdminError, Call, Count, Said
 from gateway.admin.masking import Masker
 from gateway.contract import VendorMapping
 from gateway.delivery.keeping import inbound_of
@@ -26,16 +26,16 @@ _NOTHING: Final = "nothing"
 class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     """Whose clicks, by a person's id, or which, by the request id that its caller was told."""
 
-    user: str | None = None
-    request_id: str | None = None
-    limit: int = 50
+    user: Said | None = None
+    request_id: Said | None = None
+    limit: Count = 50
 
 
 async def found(call: Call, asked: Asked) -> object:
     """Kept inbounds of a person or a request, newest first, and how far each target is with them."""
-    if (asked.user is None) == (asked.request_id is None) or not (asked.user or asked.request_id):
+    if (asked.user is None) == (asked.request_id is None):
         raise AdminError(400, "say either user or request_id")
-    store, limit = call.gateway.store, max(1, min(asked.limit, 500))
+    store, limit = call.gateway.store, min(asked.limit, 500)
     texts = told_as(asked.user or asked.request_id or "")
     fits = _Fitting(asked, {name: mapping.example() for name, mapping in call.gateway.mappings.items()})
     trails = [one for one in await store.trails(texts, limit) if fits(one.record)]

@@ -19,6 +19,7 @@ from gateway.admin.problem import refused
 from gateway.config.addresses import is_loopback
 
 _READS: Final = ("GET", "HEAD")
+_WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -58,7 +59,7 @@ def only_json() -> Any:
 
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if request.method not in _READS and request.content_type != "application/json":
+        if request.method in _WRITES and request.content_type != "application/json":
             return refused(415, "content-type must be application/json")
         return await handler(request)
 

@@ -1,7 +1,7 @@
 """What a target would be sent for a body, now."""
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -26,7 +26,7 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     received_at: str | None = None
-    mode: str = "forward"
+    mode: Literal["forward", "store"] = "forward"
 
 
 async def translated(call: Call, asked: Asked) -> object:
