@@ -73,7 +73,7 @@ class Doors:
             self._wrong[address] = [*wrong, now]
             if len(self._wrong) > _ADDRESSES:
                 self._wrong.popitem(last=False)
-            raise NotAdmitted("this is not the admin token")
+            raise NotAdmitted("the admin token is asked for, and this is another")
 
     def open(self) -> tuple[str, int]:
         """A new session's value and the seconds it lasts."""
