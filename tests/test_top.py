@@ -25,7 +25,10 @@ STATUS = {
         {"name": "shop/old", "vendor": None, "upstream": None, "orphaned": True, "paused": False}
         | {"pending": 0, "oldest_seconds": None, "dead": 0},
     ],
-    "upstreams": [{"name": "vaix", "breaker_open": True, "held": True, "concurrency": 1, "max_concurrency": 512}],
+    "upstreams": [
+        {"name": "vaix", "breaker_open": True, "held": True, "concurrency": 16}
+        | {"in_flight": 3, "paused_seconds": 12.0}
+    ],
     "store": {"kind": "sqlite", "bytes": 3 << 30, "max_bytes": 6 << 30, "hours_left": 12.5},
 }
 
@@ -93,8 +96,8 @@ def test_rates_are_what_was_counted_over_the_time_between():
         ["-", "no route", "", "2.5", "2.5", "0"],
     ]
     assert texts(targets(looks))[0] == [
-        *("shop/vaix", "paused, held, breaker open", "0.5", "0", "0"),
-        *("1,200", "2 h", "3", "1 of 512", "vaix"),
+        *("shop/vaix", "paused, held, breaker open, asked to wait 12.0 s", "0.5", "0", "0"),
+        *("1,200", "2 h", "3", "3 of 16", "vaix"),
     ]
     assert texts(targets(looks))[1] == ["shop/old", "orphaned", "0", "0", "0", "0", "", "0", "", ""]
     assert gateway_line(looks.latest) == "gateway 1.0: ready"
@@ -179,7 +182,7 @@ async def test_a_terminal_shows_rates_as_they_come(tmp_path):
             await terminal.until(lambda: rate(terminal.line("shop/vaix"), 2) > 0)
             await terminal.until(lambda: rate(terminal.line("shop "), 3) > 0)
             assert "store sqlite" in terminal.lines[1]
-            assert "q quit" in terminal.lines[-1]
+            await terminal.until(lambda: "q quit" in terminal.lines[-1])
             terminal.resize(60, 16)
             await terminal.until(lambda: "q quit" in terminal.lines[15])
             await terminal.until(lambda: terminal.line("shop/vaix"))

@@ -43,7 +43,8 @@ class Upstream(Struct, frozen=True):
     breaker_open: bool
     held: bool
     concurrency: int
-    max_concurrency: int
+    in_flight: int
+    paused_seconds: float
 
 
 class Store(Struct, frozen=True):

@@ -103,12 +103,14 @@ def _states(told: Target, upstream: Upstream | None) -> Iterator[str]:
         yield "held"
     if upstream and upstream.breaker_open:
         yield "breaker open"
+    if upstream and upstream.paused_seconds:
+        yield f"asked to wait {_duration(upstream.paused_seconds)}"
 
 
 def _concurrency(upstream: Upstream | None) -> Cell:
     if upstream is None:
         return Cell("", 0)
-    return Cell(f"{upstream.concurrency} of {upstream.max_concurrency}", upstream.concurrency)
+    return Cell(f"{upstream.in_flight} of {upstream.concurrency}", upstream.in_flight)
 
 
 def _rate(value: float, *, alarming: bool = False) -> Cell:
