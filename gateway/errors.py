@@ -20,6 +20,7 @@
     │   ├── Ambiguous            504  written, but no complete answer came
     │   │   └── TimedOut         504  nor any other sign in time
     │   ├── NoToken              502  the OAuth token it needs could not be had
+    │   ├── Unsendable           422  it holds what no HTTP request can carry; never sent
     │   └── UpstreamAnswered     4xx as the vendor's own; 502 for its failures and for what a success hid
     ├── Refused                  422  no interaction of the inbound can be carried by the target
     ├── StoreUnusable            the store cannot be opened
@@ -198,6 +199,13 @@ class NoToken(DeliveryFailed):
     """The OAuth token that the upstream needs could not be had; nothing was sent."""
 
     code = "no_token"
+
+
+class Unsendable(DeliveryFailed):
+    """The outbound holds what no HTTP request can carry, such as a line break in a header: it is never sent."""
+
+    status = 422
+    code = "refused"
 
 
 class UpstreamAnswered(DeliveryFailed):

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.contract import Answer, Outbound, VendorMapping
-from gateway.delivery.sending import Sent, send
+from gateway.delivery.sending import Sent
 from gateway.delivery.upstream import Upstream
 from gateway.errors import Fault, NotSent, Refused, UpstreamAnswered
 from gateway.routing import RouteTarget
@@ -55,7 +55,7 @@ async def _ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spare: b
             await asyncio.sleep(wait)
             began = time.monotonic()
     try:
-        sent = await send(outbound, upstream)
+        sent = await upstream.send(outbound)
     finally:
         if probing:
             gate.release()

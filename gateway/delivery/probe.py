@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.contract import Endpoint, Outbound
 from gateway.delivery.upstream import Upstream
-from gateway.errors import DeliveryFailed, NoToken
+from gateway.errors import NoToken
 
 if TYPE_CHECKING:
     from gateway.config import Upstream as Settings
@@ -45,13 +45,11 @@ async def probe(settings: "Settings") -> list[Finding]:
 async def _ask(upstream: Upstream, endpoint: Endpoint) -> Finding:
     url = upstream.mapping.base_url + endpoint.paths[0]
     outbound = Outbound("POST", url, {"content-type": "application/json"}, UNREADABLE, ())
-    try:
-        answer, _ = await upstream.send(outbound)
-    except NoToken as error:
-        return Finding(endpoint.name, ok=False, text=f"no OAuth token: {error}")
-    except DeliveryFailed as error:
-        return Finding(endpoint.name, ok=False, text=str(error))
-    return Finding(endpoint.name, ok=_is_fine(answer.status), text=_told(upstream, answer.status))
+    sent = await upstream.send(outbound)
+    if sent.answer is None:
+        without = "no OAuth token: " if isinstance(sent.failure, NoToken) else ""
+        return Finding(endpoint.name, ok=False, text=f"{without}{sent.failure}")
+    return Finding(endpoint.name, ok=_is_fine(sent.answer.status), text=_told(upstream, sent.answer.status))
 
 
 def _is_fine(status: int) -> bool:

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Hashable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import structlog
 from msgspec import Struct
 
 from gateway.contract import Answer, Outbound, Receipt
 from gateway.delivery.pace import Ended, Outcome
 from gateway.delivery.retry import retry_after
-from gateway.delivery.upstream import Upstream
-from gateway.errors import Ambiguous, DeliveryFailed, TimedOut
+from gateway.errors import DeliveryFailed, TimedOut
+
+if TYPE_CHECKING:
+    from gateway.delivery.upstream import Upstream
 
 
 class Sent(Struct, frozen=True):
@@ -51,13 +52,6 @@ class Sent(Struct, frozen=True):
         return retry_after(self.answer.headers.get("retry-after"), time.time())
 
 
-async def send(outbound: Outbound, upstream: Upstream) -> Sent:
+async def send(outbound: Outbound, upstream: "Upstream") -> Sent:
     """One outbound sent once; whatever fails on the way is its outcome."""
-    try:
-        answer, receipt = await upstream.send(outbound)
-    except DeliveryFailed as failure:
-        return Sent(outbound, None, None, failure)
-    except Exception:  # noqa: BLE001  # a mapping's mistake must cost neither the lease nor the caller's answer
-        structlog.get_logger().exception("sending failed inside the gateway", upstream=upstream.name)
-        return Sent(outbound, None, None, Ambiguous("the gateway failed"))
-    return Sent(outbound, answer, receipt)
+    return await upstream.send(outbound)

@@ -42,9 +42,14 @@ class TokenSource:
         """The token in use; empty when there is none."""
         return self._token
 
+    @property
+    def usable(self) -> str:
+        """The token in use where it is valid for some time yet, else empty."""
+        return self._token if self._clock() < self._renew_at else ""
+
     async def token(self, session: aiohttp.ClientSession) -> str:
         """A token that is valid for some time yet; raises NoToken when none can be had."""
-        if not self._token or self._clock() >= self._renew_at:
+        if not self.usable:
             if self._refreshing is None:
                 self._refreshing = asyncio.create_task(self._refresh(session))
                 self._refreshing.add_done_callback(self._refreshed)

@@ -1,41 +1,30 @@
-"""One vendor account on the wire: an outbound sent, its answer or what became of it.
-
-The one place that knows the HTTP client: its errors become ours by `_outcome`. Redirects are never followed (they would
-carry keys to another host), cookies are not kept, answers are cut at 1 MiB.
-"""
+"""One vendor account on the wire: an outbound sent, its answer and verdict, or what became of it instead."""
 
 import asyncio
-import ssl
 import time
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import aiohttp
+import structlog
 from msgspec import Struct
 
-from gateway.contract import MASK, Answer, Outbound, Receipt, Secret
+from gateway.contract import MASK, Outbound, Secret
 from gateway.delivery.gate import Gate
+from gateway.delivery.granted import ByToken, Granted, Sending
+from gateway.delivery.http.client import Client, Limits
+from gateway.delivery.http.exchange import Outcome
+from gateway.delivery.http.tls import Trust
 from gateway.delivery.pace import Pace
-from gateway.delivery.tokens import TokenSource
-from gateway.errors import Ambiguous, DeliveryFailed, NotSent, TimedOut
+from gateway.delivery.sending import Sent
+from gateway.errors import Ambiguous, DeliveryFailed
 
 if TYPE_CHECKING:
-    from yarl import URL
-
     from gateway.config import Upstream as Settings
 
-_MAX_ANSWER: Final = 1 << 20
-_NOT_SENT: Final = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    aiohttp.ClientProxyConnectionError,
-)
-"""What the client raises before a byte of the request is written."""
-_CONNECT: Final = 0.8
-"""The part of the timeout after which a request that has no connection yet is known as not sent."""
-_KEPT_HEADERS: Final = ("content-type", "retry-after")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Pulse(Struct, frozen=True, array_like=True):
@@ -66,33 +55,29 @@ class Upstream:
         retry = settings.retry
         self.pace = Pace(settings.concurrency, settings.rate_limit, retry.retry_after_cap, retry.base, retry.cap)
         self.gate = Gate(self.pace)
-        self._session: aiohttp.ClientSession | None = None
-        self._under_way = 0
-        self._idle = asyncio.Event()
-        self._closing = False
+        trust = Trust(settings.ca_file, settings.client_cert)
+        limits = Limits(settings.timeout, settings.concurrency, settings.keepalive)
+        self._client = Client(limits, trust.context, settings.proxy)
         self._secrets = tuple(_secrets(settings.mapping))
         grant = settings.mapping.grant
-        self._tokens = None if grant is None else TokenSource(grant)
+        self._tokens = None if grant is None else Granted(grant, settings.timeout, trust, settings.proxy)
+        self._log = structlog.get_logger()
 
-    async def send(self, outbound: Outbound) -> tuple[Answer, Receipt]:
-        """The vendor's answer and verdict; raises NotSent, Ambiguous or NoToken when there is none."""
+    def start(self, outbound: Outbound, done: Callable[[Sent], object]) -> Sending:
+        """Send once; `done` is called once, later, with whatever becomes of it, unless it is cancelled before."""
+        ended = partial(self._ended, outbound, done)
+        if self._tokens is None:
+            return self._post(outbound, None, ended)
+        return ByToken(self._tokens, partial(self._post, outbound), ended)
+
+    async def send(self, outbound: Outbound) -> Sent:
+        """Send once, and wait for what becomes of it."""
+        future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        sending = self.start(outbound, partial(_tell, future))
         try:
-            session = self._opened()
-        except OSError as error:
-            raise NotSent(f"the upstream's TLS files cannot be used: {error.strerror}") from None
-        self._under_way += 1
-        try:
-            if self._tokens is None:
-                answer = await self._exchange(session, self.mapping.sign(outbound))
-            else:
-                answer = await self._with_token(session, outbound, self._tokens)
+            return await future
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
-                if self._closing:
-                    await self._disconnect()
-        return answer, self.mapping.judge(answer)
+            sending.cancel()
 
     def masked(self, text: str) -> str:
         """A text without the account's credentials, which an answer may repeat."""
@@ -105,94 +90,46 @@ class Upstream:
     def pulse(self) -> Pulse:
         """How it does at this moment."""
         pace = self.pace
-        return Pulse(pace.is_open, pace.is_held, self._under_way, pace.paused_for(time.monotonic()))
+        under_way = self._client.under_way + (0 if self._tokens is None else self._tokens.waiting)
+        return Pulse(pace.is_open, pace.is_held, under_way, pace.paused_for(time.monotonic()))
 
     async def close(self) -> None:
         """Close every connection, once what is under way has ended."""
         self.gate.close()
-        self._closing = True
-        if self._under_way:
-            self._idle.clear()
-            await self._idle.wait()
-        await self._disconnect()
+        await self._client.close()
+        while self._tokens is not None and self._tokens.fetching:
+            await asyncio.wait([self._tokens.fetching])
+            await self._client.close()
 
-    async def _disconnect(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def _with_token(self, session: aiohttp.ClientSession, outbound: Outbound, tokens: TokenSource) -> Answer:
-        """The answer to an outbound with a token; where the vendor knows it no more, with a new one."""
-        token = await tokens.token(session)
-        answer = await self._exchange(session, self.mapping.sign(outbound, token))
-        if answer.status == 401:
-            tokens.forget(token)
-            if (renewed := await tokens.token(session)) != token:
-                answer = await self._exchange(session, self.mapping.sign(outbound, renewed))
-        return answer
-
-    async def _exchange(self, session: aiohttp.ClientSession, signed: Outbound) -> Answer:
+    def _post(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
         try:
-            async with session.request(
-                signed.method, _verbatim(signed.url), headers=signed.headers, data=signed.body, allow_redirects=False
-            ) as answer:
-                if answer.status < 200:
-                    raise Ambiguous(f"the upstream answered {answer.status}, which is no final status")
-                return Answer(answer.status, await _read(answer.content), _kept(answer.headers))
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _outcome(error) from None
+            signed = self._told(self.mapping.sign, outbound, token)
+        except Ambiguous as failure:
+            return asyncio.get_running_loop().call_soon(ended, failure)
+        return self._client.send(signed, ended)
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            settings = self.settings
-            connector = aiohttp.TCPConnector(
-                limit=settings.concurrency,
-                keepalive_timeout=settings.keepalive,
-                ssl=_tls(settings.ca_file, settings.client_cert),
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=settings.timeout, connect=settings.timeout * _CONNECT),
-                proxy=settings.proxy,
-                skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding"),
-                raise_for_status=False,
-            )
-            self._session._retry_connection = False  # noqa: SLF001  # a GET is a click too: never sent twice in silence
-        return self._session
+    def _ended(self, outbound: Outbound, done: Callable[[Sent], object], outcome: Outcome) -> None:
+        if isinstance(outcome, DeliveryFailed):
+            done(Sent(outbound, None, None, outcome))
+            return
+        try:
+            sent = Sent(outbound, outcome, self._told(self.mapping.judge, outcome))
+        except Ambiguous as failure:
+            sent = Sent(outbound, None, None, failure)
+        done(sent)
+
+    def _told(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What the mapping makes of something; its mistake must cost neither the lease nor the caller's answer."""
+        try:
+            return work(*arguments, **named)
+        except Exception:  # noqa: BLE001  # whatever a mapping does wrong
+            self._log.exception("sending failed inside the gateway", upstream=self.name)
+            raise Ambiguous("the gateway failed") from None
 
 
-@lru_cache(maxsize=256)
-def _verbatim(url: str) -> "URL":
-    """The URL exactly as the mapping wrote it: already encoded."""
-    from yarl import URL
-
-    return URL(url, encoded=True)
-
-
-def _tls(ca_file: str | None, client_cert: str | None) -> ssl.SSLContext | bool:
-    """The TLS settings: always verified, by the system's authorities or by the ones named."""
-    if ca_file is None and client_cert is None:
-        return True
-    context = ssl.create_default_context(cafile=ca_file)
-    if client_cert is not None:
-        context.load_cert_chain(client_cert)
-    return context
-
-
-async def _read(content: aiohttp.StreamReader) -> bytes:
-    """An answer's body, cut at 1 MiB."""
-    chunks = bytearray()
-    async for chunk in content.iter_any():
-        chunks += chunk
-        if len(chunks) >= _MAX_ANSWER:
-            return bytes(chunks[:_MAX_ANSWER])
-    return bytes(chunks)
-
-
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    told = {name: headers.get(name, "") for name in _KEPT_HEADERS}
-    return {name: value for name, value in told.items() if value and value.isascii() and value.isprintable()}
+def _tell(future: asyncio.Future[Sent], sent: Sent) -> None:
+    if not future.done():
+        future.set_result(sent)
 
 
 def _secrets(account: Any) -> Iterator[str]:
@@ -203,12 +140,3 @@ def _secrets(account: Any) -> Iterator[str]:
             yield value.reveal()
         elif isinstance(value, Struct):
             yield from _secrets(value)
-
-
-def _outcome(error: Exception) -> DeliveryFailed:
-    """A foreign error as one of ours: was a byte of the request written or not?"""
-    if isinstance(error, _NOT_SENT):
-        return NotSent(f"the upstream cannot be reached: {type(error).__name__}")
-    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
-        return TimedOut("the upstream did not answer in time")
-    return Ambiguous(f"the upstream gave no complete answer: {type(error).__name__}")

@@ -1,0 +1,118 @@
+"""The client of one upstream: a pool for each origin, and one sweep over all that is under way instead of timers."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
+from gateway.contract import Outbound
+from gateway.delivery.http.dial import Dialer
+from gateway.delivery.http.exchange import Exchange, Outcome
+from gateway.delivery.http.pool import Pool
+from gateway.delivery.http.proxy import Proxy
+from gateway.delivery.http.request import Origin, render
+from gateway.errors import DeliveryFailed, NotSent, TimedOut, Unsendable
+
+_CONNECT: Final = 0.8
+"""The part of the timeout after which a request that has no connection yet is known as not sent."""
+_TICKS: Final = 20
+"""Sweeps in one timeout at least: an exchange may outlast it by one of them."""
+_SLOWEST: Final = 0.1
+"""Seconds between two sweeps at most."""
+
+
+class Limits(Struct, frozen=True):
+    """How long an exchange may take, how many connections an origin gets, and how long an idle one lasts; seconds."""
+
+    timeout: float
+    concurrency: int
+    keepalive: float
+
+
+class Client:
+    """Sends outbounds over pooled connections; belongs to one event loop."""
+
+    def __init__(self, limits: Limits, tls: Callable[[], ssl.SSLContext], proxy: str | None = None) -> None:
+        self._limits = limits
+        self._proxy = None if proxy is None else Proxy.of(proxy)
+        self._lines = None if self._proxy is None else self._proxy.lines
+        self._dialer = Dialer(tls, limits.timeout * _CONNECT, self._proxy)
+        self._pools: dict[Origin, Pool] = {}
+        self._active: dict[Exchange, bool] = {}
+        self._tick = min(limits.timeout / _TICKS, _SLOWEST)
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
+        self._over = asyncio.Event()
+
+    def send(self, outbound: Outbound, done: Callable[[Outcome], object]) -> Exchange:
+        """Send once; `done` is called once, later, unless the exchange is cancelled. It must not raise."""
+        loop = self._loop or self._enter()
+        exchange = Exchange(self._active, done, loop.time())
+        if self._timer is None:
+            self._timer = loop.call_later(self._tick, self._sweep)
+        try:
+            origin, exchange.request = render(outbound, self._lines)
+        except Unsendable as failure:
+            loop.call_soon(exchange.end, failure)
+            return exchange
+        exchange.bodiless = outbound.method == "HEAD"
+        (self._pools.get(origin) or self._pool(origin)).take(exchange)
+        return exchange
+
+    @property
+    def under_way(self) -> int:
+        """Exchanges that have not ended."""
+        return len(self._active)
+
+    async def close(self) -> None:
+        """Close every connection, once what is under way has ended; what is sent later still goes out."""
+        self._closing = True
+        while self._active:
+            self._over.clear()
+            await self._over.wait()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await asyncio.gather(*[pool.close() for pool in self._pools.values()])
+
+    def _enter(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to from now on: asking for it with each request would cost a system call."""
+        self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def _pool(self, origin: Origin) -> Pool:
+        pool = Pool(partial(self._dialer.connect, origin), self._limits.concurrency, self._limits.keepalive)
+        self._pools[origin] = pool
+        return pool
+
+    def _sweep(self) -> None:
+        """End what takes too long, retire what is idle too long, and come back while there is either."""
+        loop = self._loop or self._enter()
+        now = loop.time()
+        for exchange, failure in self._late(now):
+            exchange.withdraw()
+            loop.call_soon(exchange.end, failure)
+        idle = [pool.retire(now) for pool in self._pools.values()]
+        if self._closing and not self._active:
+            self._over.set()
+            for pool in self._pools.values():
+                pool.drop()
+        self._timer = loop.call_later(self._tick, self._sweep) if self._active or any(idle) else None
+
+    def _late(self, now: float) -> list[tuple[Exchange, DeliveryFailed]]:
+        """What has waited too long for a connection, or was written and not answered in time; oldest come first."""
+        late: list[tuple[Exchange, DeliveryFailed]] = []
+        timeout = self._limits.timeout
+        for exchange in self._active:
+            took = now - exchange.began
+            if took < timeout * _CONNECT:
+                break
+            if exchange.connection is None:
+                late.append((exchange, NotSent("the upstream cannot be reached: no connection in time")))
+            elif took >= timeout:
+                late.append((exchange, TimedOut("the upstream did not answer in time")))
+        return late

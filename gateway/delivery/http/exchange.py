@@ -1,0 +1,49 @@
+"""One request under way, and the one call back that ends it."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.contract import Answer
+from gateway.errors import DeliveryFailed
+
+Outcome = Answer | DeliveryFailed
+"""How an exchange ends: Unsendable and NotSent before its request was written, Ambiguous and TimedOut after."""
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+class Exchange:
+    """A request that waits in a `line` for a connection, or was written to one; `began` is on the loop's clock."""
+
+    __slots__ = ("_active", "_done", "began", "bodiless", "connection", "line", "request")
+
+    def __init__(self, active: "dict[Exchange, bool]", done: Callable[[Outcome], object], began: float) -> None:
+        self._active = active
+        self._done = done
+        self.began = began
+        self.bodiless = False
+        self.connection: _Closable | None = None
+        self.line: deque[Exchange] | None = None
+        self.request = b""
+        active[self] = True
+
+    def end(self, outcome: Outcome) -> None:
+        """Call back, unless that has been done or is not wanted any more."""
+        if self._active.pop(self, False):
+            self._done(outcome)
+
+    def cancel(self) -> None:
+        """Break it off without a call back; an answer that it may get yet is lost."""
+        if self._active.pop(self, False):
+            self.withdraw()
+
+    def withdraw(self) -> None:
+        """Leave the line, or close the connection, which nobody could use before the answer has come."""
+        if self.connection is not None:
+            self.connection.close()
+        elif self.line is not None:
+            self.line.remove(self)
+        self.connection = self.line = None
