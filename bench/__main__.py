@@ -1,15 +1,16 @@
-"""`python -m bench [core] [startup] [accept] [forward] [delivery] [slow-vendor]`: all of them without a name."""
+"""`python -m bench [core] [startup] [accept] [forward] [client] [delivery] [slow-vendor]`: all of them without a name."""
 
 import platform
 import sys
 
-from bench import core, delivery, http, slow_vendor, startup
+from bench import client, core, delivery, http, slow_vendor, startup
 
 BENCHES = {
     "core": core.main,
     "startup": startup.main,
     "accept": http.accept,
     "forward": http.forward,
+    "client": client.main,
     "delivery": delivery.main,
     "slow-vendor": slow_vendor.main,
 }

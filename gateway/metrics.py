@@ -108,7 +108,7 @@ class Metrics:
             self.refusals.note(target, translation, record)
 
     def answered(self, upstream: str, sent: "Sent") -> None:
-        """An attempt ended: with a status, or as not_sent, ambiguous or no_token."""
+        """An attempt ended: with a status, or as not_sent, ambiguous, no_token or, never sent, refused."""
         self._count(self._responses, upstream, sent.answer.status if sent.answer else sent.outcome)
 
     def delivered(self, target: str, vendor: str, outcome: str, seconds: float) -> None:

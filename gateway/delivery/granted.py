@@ -85,23 +85,22 @@ class Granted:
 class ByToken:
     """One outbound on its way: with the token at hand, a fetched one, or a new one where the vendor forgot it."""
 
-    __slots__ = ("_done", "_granted", "_post", "_renewed", "_sending", "_token")
+    __slots__ = ("_cancelled", "_done", "_granted", "_post", "_renewed", "_sending", "_token")
 
     def __init__(self, granted: Granted, post: Post, done: Callable[[Outcome], object]) -> None:
         self._granted = granted
         self._post = post
         self._done = done
         self._token = granted.usable
-        self._renewed = False
+        self._renewed = self._cancelled = False
         self._sending: Sending | None = None
         self._go()
 
     def cancel(self) -> None:
         """Break it off; a token that others may wait for is fetched nevertheless."""
+        self._cancelled = True
         if self._sending is not None:
             self._sending.cancel()
-        elif self._granted.fetching is not None and self._granted.fetching.remove_done_callback(self._fetched):
-            self._granted.waiting -= 1
 
     def _go(self) -> None:
         if self._token:
@@ -113,6 +112,8 @@ class ByToken:
 
     def _fetched(self, task: asyncio.Task[str]) -> None:
         self._granted.waiting -= 1
+        if self._cancelled:
+            return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None:
             self._done(error if isinstance(error, DeliveryFailed) else NoToken("the gateway failed to fetch a token"))

@@ -81,6 +81,8 @@ def _head(method: str, url: str, proxy: str | None, headers: tuple[tuple[str, st
 @lru_cache(maxsize=256)
 def _opening(method: str, url: str, proxy: str | None) -> tuple[Origin, str]:
     """The origin, the request line and the Host header."""
+    if not url.isprintable():
+        raise Unsendable("the outbound's URL holds a control character")
     origin = parse_origin(url)
     rest = url.partition("#")[0].partition("://")[2]
     start = min((at for mark in "/?" if (at := rest.find(mark)) >= 0), default=len(rest))
