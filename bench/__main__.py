@@ -1,4 +1,4 @@
-"""`python -m bench [core] [startup] [accept] [forward] [client] [delivery] [slow-vendor]`: all of them without a name."""
+"""`python -m bench [core] [startup] [accept] [forward] [client] [delivery] [slow-vendor]`: all without a name."""
 
 import platform
 import sys
