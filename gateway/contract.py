@@ -77,7 +77,12 @@ KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that a mapping may read; one that is no printable text, such as bytes that are no UTF-8, is none."""
-    return {name: value for name in KEPT_HEADERS if (value := headers.get(name)) and value.isprintable()}
+    found = {}
+    for name in KEPT_HEADERS:
+        value = headers.get(name)
+        if value and value.isprintable():
+            found[name] = value
+    return found
 
 
 class Outbound(Struct, frozen=True):

@@ -122,11 +122,17 @@ def client_ip(peer: str | None, forwarded: Sequence[str], trusted: Sequence[IPv4
 
     None for a peer that is no real client's: a loopback, a proxy that names nobody, a name instead of an address.
     """
-    address = _address(peer or "")
-    if trusted and address is not None:
+    if trusted:
         hops = [hop for line in forwarded for hop in line.split(",")]
-        while address is not None and any(address in network for network in trusted):
-            address = _address(hops.pop()) if hops else None
+        while peer and (address := _address(peer)) is not None and any(address in network for network in trusted):
+            peer = hops.pop() if hops else None
+    return _shown(peer) if peer else None
+
+
+@lru_cache(maxsize=4096)
+def _shown(text: str) -> str | None:
+    """An address as vendors are told it; none of this machine's own."""
+    address = _address(text)
     return None if address is None or address.is_loopback else str(address)
 
 

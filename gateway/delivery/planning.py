@@ -77,7 +77,7 @@ def plan(entry: Entry, aim: RouteTarget, reader: Reader, now: float, max_age: fl
         return Plan((), (unreadable(target.name, entry, error, now),))
     if timeless:
         translation = replace(translation, losses=translation.losses | {"occurred_at"})
-    letters = tuple(refusals(target.name, entry, translation, now))
+    letters = tuple(refusals(target.name, entry, translation, now)) if translation.refused else ()
     return Plan(translation.requests, letters, translation)
 
 

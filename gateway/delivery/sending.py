@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from msgspec import Struct
 
@@ -10,9 +10,6 @@ from gateway.contract import Answer, Outbound, Receipt
 from gateway.delivery.pace import Ended, Outcome
 from gateway.delivery.retry import retry_after
 from gateway.errors import DeliveryFailed, TimedOut
-
-if TYPE_CHECKING:
-    from gateway.delivery.upstream import Upstream
 
 
 class Sent(Struct, frozen=True):
@@ -50,8 +47,3 @@ class Sent(Struct, frozen=True):
         if self.outcome != "again" or self.answer is None:
             return None
         return retry_after(self.answer.headers.get("retry-after"), time.time())
-
-
-async def send(outbound: Outbound, upstream: "Upstream") -> Sent:
-    """One outbound sent once; whatever fails on the way is its outcome."""
-    return await upstream.send(outbound)

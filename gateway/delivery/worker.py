@@ -8,9 +8,11 @@ stand must not keep all others from showing that it can be reached.
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
@@ -18,9 +20,10 @@ from msgspec import Struct
 
 from gateway.clocks import Clocks
 from gateway.contract import Outbound
+from gateway.delivery.granted import Sending
 from gateway.delivery.planning import Plan, Reader, plan
 from gateway.delivery.retry import backoff
-from gateway.delivery.sending import Sent, send
+from gateway.delivery.sending import Sent
 from gateway.delivery.settle import attempt_of, nothing, refused_names, remembered, settle, tries
 from gateway.delivery.upstream import Upstream
 from gateway.metrics import Metrics
@@ -51,6 +54,20 @@ class Means(Struct, frozen=True):
     max_age: float
 
 
+class _Delivery:
+    """One leased inbound under way: its plan, what has been answered, and what is waited for by its outbound's id."""
+
+    __slots__ = ("entry", "plan", "probing", "sent", "started", "waiting")
+
+    def __init__(self, entry: Entry, plan: Plan, *, probing: bool) -> None:
+        self.entry = entry
+        self.plan = plan
+        self.probing = probing
+        self.sent: list[Sent] = []
+        self.started = time.perf_counter()
+        self.waiting: dict[int, Sending | asyncio.Task[None]] = {}
+
+
 class Worker:
     """Delivers one target's inbounds, oldest first, as fast as its upstream bears."""
 
@@ -62,7 +79,8 @@ class Worker:
         self._store = means.store
         self._gate = upstream.gate
         self._name = settings.target.name
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[_Delivery] = set()
+        self._calm = asyncio.Event()
         self._aside: deque[Entry] = deque()
         self._idle = False
         self._replays_at = 0.0
@@ -82,11 +100,12 @@ class Worker:
         """Give back what is set aside and wait for what is under way; what takes longer is broken off."""
         self._take_back()
         if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=seconds)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+            self._calm.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._calm.wait()
+        for delivery in tuple(self._under_way):
+            self._break_off(delivery)
         self._take_back()
 
     async def _step(self) -> None:
@@ -103,9 +122,7 @@ class Worker:
             if len(entries) < slots:
                 self._gate.give_back(slots - len(entries))
         for entry in entries:
-            task = asyncio.create_task(self._deliver(entry))
-            self._under_way.add(task)
-            task.add_done_callback(self._end)
+            self._deliver(entry)
         if not entries:
             self._idle = True
             try:
@@ -150,68 +167,79 @@ class Worker:
         self._store.nak(self._name, entry, time.time() + self._replays_at - now)
         return True
 
-    def _end(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+    def _deliver(self, entry: Entry) -> None:
+        """Begin with one leased inbound, in a slot of its own; the answers do the rest."""
+        max_age = self.means.max_age if self.means.clocks.agree() else None
+        todo = plan(entry, self.settings, self.means.reader, time.time(), max_age)
+        delivery = _Delivery(entry, todo, probing=self._gate.pace.in_trouble)
+        if not todo.requests:
+            self._gate.give_back()
+            self._end(delivery)
+            return
+        self._under_way.add(delivery)
+        self._send(delivery, todo.requests[0])
+        for outbound in todo.requests[1:]:
+            task = asyncio.create_task(self._send_another(delivery, outbound))
+            delivery.waiting[id(outbound)] = task
+            task.add_done_callback(self._look_after)
+
+    def _send(self, delivery: "_Delivery", outbound: Outbound) -> None:
+        """Send one outbound, in a slot that is taken."""
+        answered = partial(self._answered, delivery, time.monotonic())
+        delivery.waiting[id(outbound)] = self.upstream.start(outbound, answered)
+
+    async def _send_another(self, delivery: "_Delivery", outbound: Outbound) -> None:
+        """Send a further outbound, as the pace lets it; not at all where the upstream should be left alone."""
+        if await self._gate.one():
+            self._send(delivery, outbound)
+        else:
+            self._over(delivery, outbound)
+
+    def _answered(self, delivery: "_Delivery", began: float, sent: Sent) -> None:
+        """What became of one outbound, told to the pace."""
+        delivery.sent.append(sent)
+        self._gate.ended(sent.ended(delivery.entry.position, began))
+        self.means.metrics.answered(self.upstream.name, sent)
+        pause = sent.asked_pause()
+        if pause:
+            self._gate.pause(pause)
+        self._over(delivery, sent.outbound)
+
+    def _over(self, delivery: "_Delivery", outbound: Outbound) -> None:
+        """One outbound is done with; the last one settles the delivery."""
+        del delivery.waiting[id(outbound)]
+        if not delivery.waiting:
+            self._end(delivery)
+
+    def _end(self, delivery: "_Delivery") -> None:
+        """Settle a delivery; a mistake of the gateway's own costs one inbound its turn, never the queue."""
+        self._under_way.discard(delivery)
+        if not self._under_way:
+            self._calm.set()
+        try:
+            outcome = self._settle(delivery)
+            self._tell(delivery, outcome, time.perf_counter() - delivery.started)
+        except Exception:  # noqa: BLE001  # whoever called must go on
+            self._log.exception("delivery failed inside the gateway", target=self._name)
+
+    def _look_after(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and task.exception() is not None:
             self._log.error("delivery failed inside the gateway", target=self._name, exc_info=task.exception())
 
-    async def _deliver(self, entry: Entry) -> None:
-        """One leased inbound, once, in a slot of its own."""
-        max_age = self.means.max_age if self.means.clocks.agree() else None
-        todo = plan(entry, self.settings, self.means.reader, time.time(), max_age)
-        if not todo.requests:
-            self._gate.give_back()
-            outcome = self._finish(entry, todo, [], probing=False)
-            if outcome == "dead":
-                self.means.metrics.given_up(self._name, self.upstream.mapping.NAME, outcome)
-            if self.means.tail.is_watched:
-                self._show(entry, todo, [], outcome if todo.letters else "nothing", 0.0)
-            return
-        probing, sent = self._gate.pace.in_trouble, list[Sent]()
-        started = time.perf_counter()
-        try:
-            await self._send(entry, todo.requests, sent)
-        finally:
-            outcome = self._finish(entry, todo, sent, probing=probing)
-            seconds = time.perf_counter() - started
-            self.means.metrics.delivered(self._name, self.upstream.mapping.NAME, outcome, seconds)
-            if self.means.tail.is_watched:
-                self._show(entry, todo, sent, outcome, seconds)
+    def _break_off(self, delivery: "_Delivery") -> None:
+        """Wait no longer for what is under way; what has been answered counts."""
+        for sending in delivery.waiting.values():
+            sending.cancel()
+            if not isinstance(sending, asyncio.Task):
+                self._gate.release()
+        delivery.waiting.clear()
+        self._end(delivery)
 
-    async def _send(self, entry: Entry, requests: Sequence[Outbound], sent: list[Sent]) -> None:
-        """Every outbound, the first in the slot that is there, the others as the pace lets them."""
-        if len(requests) == 1:
-            await self._send_one(entry, requests[0], sent)
-            return
-        first, *others = requests
-        await asyncio.gather(
-            self._send_one(entry, first, sent),
-            *[self._send_another(entry, outbound, sent) for outbound in others],
-        )
-
-    async def _send_another(self, entry: Entry, outbound: Outbound, sent: list[Sent]) -> None:
-        if await self._gate.one():
-            await self._send_one(entry, outbound, sent)
-
-    async def _send_one(self, entry: Entry, outbound: Outbound, sent: list[Sent]) -> None:
-        """One outbound in a slot; what becomes of it is told to the pace and joins `sent`."""
-        began = time.monotonic()
-        try:
-            one = await send(outbound, self.upstream)
-        except BaseException:
-            self._gate.release()
-            raise
-        sent.append(one)
-        self._gate.ended(one.ended(entry.position, began))
-        self.means.metrics.answered(self.upstream.name, one)
-        pause = one.asked_pause()
-        if pause:
-            self._gate.pause(pause)
-
-    def _finish(self, entry: Entry, todo: Plan, sent: list[Sent], *, probing: bool) -> str:
-        """Settle what the attempts brought: acknowledge, or lease again later; gives the outcome in a word."""
+    def _settle(self, delivery: "_Delivery") -> str:
+        """Acknowledge what the attempts brought, or have it leased again later; gives the outcome in a word."""
+        entry, todo, sent = delivery.entry, delivery.plan, delivery.sent
         now, store, retry = time.time(), self._store, self.upstream.settings.retry
-        self._remember(entry, sent, now, probing=probing)
+        self._remember(entry, sent, now, probing=delivery.probing)
         if todo.translation is not None and not (sent or todo.letters) and store.traces(entry.record):
             entry.attempts = [*entry.attempts, nothing(todo.translation, now)]
         settled = settle(self._name, entry, todo.requests, sent, retry, now, blamed=self._is_blamed(entry))
@@ -221,9 +249,7 @@ class Worker:
             store.dead(self._name, letters)
         if not settled.again:
             store.ack(self._name, entry)
-            outcome = "dead" if letters else "delivered"
-            self._tell(entry, todo, sent, outcome)
-            return outcome
+            return "dead" if letters else "delivered"
         if self._gate.pace.in_trouble and not self._idle:
             self._aside.append(entry)
         else:
@@ -249,25 +275,32 @@ class Worker:
             return False
         return self._gate.accepted_at > entry.doubted_at
 
-    def _show(self, entry: Entry, todo: Plan, sent: list[Sent], outcome: str, seconds: float) -> None:
-        """Show a delivery to those who watch."""
-        upstream = self.upstream
-        told = (self._name, upstream.mapping.NAME, upstream, todo.translation, sent, outcome, seconds)
-        self.means.tail.delivery(Delivered(entry.record, *told))
-
-    def _tell(self, entry: Entry, todo: Plan, sent: list[Sent], outcome: str) -> None:
-        """The one line of a finished delivery, and what it cost."""
-        if todo.translation is not None:
-            self.means.metrics.translated(self._name, todo.translation, entry.record)
-        if not self.means.logs(400 if outcome == "dead" else 200):
+    def _tell(self, delivery: "_Delivery", outcome: str, seconds: float) -> None:
+        """Count a delivery, show it to those who watch, and write the one line of one that is finished."""
+        entry, todo, metrics, vendor = delivery.entry, delivery.plan, self.means.metrics, self.upstream.mapping.NAME
+        if todo.requests:
+            metrics.delivered(self._name, vendor, outcome, seconds)
+        elif outcome == "dead":
+            metrics.given_up(self._name, vendor, outcome)
+        word = outcome if todo.requests or todo.letters else "nothing"
+        if self.means.tail.is_watched:
+            told = (self._name, vendor, self.upstream, todo.translation, delivery.sent, word, seconds)
+            self.means.tail.delivery(Delivered(entry.record, *told))
+        if outcome == "retried":
             return
-        translation = todo.translation
+        if todo.translation is not None:
+            metrics.translated(self._name, todo.translation, entry.record)
+        if self.means.logs(400 if outcome == "dead" else 200):
+            self._write(delivery, word)
+
+    def _write(self, delivery: "_Delivery", outcome: str) -> None:
+        translation = delivery.plan.translation
         self._log.info(
             "delivery",
-            request_id=entry.record.request_id,
+            request_id=delivery.entry.record.request_id,
             target=self._name,
-            outcome=outcome if todo.requests or todo.letters else "nothing",
-            answers=[one.status if one.answer else one.outcome for one in sent],
+            outcome=outcome,
+            answers=[one.status if one.answer else one.outcome for one in delivery.sent],
             losses=sorted(translation.losses) if translation else [],
             refused=refused_names(translation.refused) if translation else [],
         )

@@ -46,23 +46,38 @@ class Collector:
 
     def _route(self, connection: sqlite3.Connection, route: str, span: tuple[int, int], cutoff: int | None) -> int:
         """Delete a route's first rows that are old enough, or come from the future; gives the first that may remain."""
-        rows = connection.execute(
-            "SELECT position, received_at FROM log WHERE route = ? AND position >= ? AND position < ?"
-            " ORDER BY position LIMIT ?",
-            (route, *span, _AT_ONCE),
-        ).fetchall()
-        end = rows[-1][0] + 1 if len(rows) == _AT_ONCE else span[1]
-        if cutoff is not None:
-            end = next((position for position, at in rows if cutoff < at <= cutoff + self._keep * 1e6), end)
-        self.behind = self.behind or (len(rows) == _AT_ONCE and end > rows[-1][0])
-        gone = connection.execute(
-            "DELETE FROM log WHERE position IN (SELECT position FROM log WHERE route = ? AND position >= ?"
-            " AND position < ? AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.position = log.position))"
-            " RETURNING position",
-            (route, span[0], end),
-        ).fetchall()
-        self._forget_ends(connection, gone)
+        end, more = self._end(connection, route, span)
+        young = None if cutoff is None else self._young(connection, route, (span[0], end), cutoff)
+        if young is not None:
+            end, more = young, False
+        self.behind = self.behind or more
+        which = (
+            "route = ? AND position >= ? AND position < ?"
+            " AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.position = log.position)"
+        )
+        if self._keep:
+            sql = f"DELETE FROM ends WHERE position IN (SELECT position FROM log WHERE {which})"  # noqa: S608  # fixed
+            connection.execute(sql, (route, span[0], end))
+        connection.execute(f"DELETE FROM log WHERE {which}", (route, span[0], end))  # noqa: S608  # fixed
         return end
+
+    def _end(self, connection: sqlite3.Connection, route: str, span: tuple[int, int]) -> tuple[int, bool]:
+        """Where one commit stops deleting, and whether there is more."""
+        found = connection.execute(
+            "SELECT position FROM log WHERE route = ? AND position >= ? AND position < ? ORDER BY position"
+            " LIMIT 1 OFFSET ?",
+            (route, *span, _AT_ONCE),
+        ).fetchone()
+        return (span[1], False) if found is None else (int(found[0]), True)
+
+    def _young(self, connection: sqlite3.Connection, route: str, span: tuple[int, int], cutoff: int) -> int | None:
+        """The first row that has not been kept for long enough."""
+        found = connection.execute(
+            "SELECT position FROM log WHERE route = ? AND position >= ? AND position < ?"
+            " AND received_at > ? AND received_at <= ? ORDER BY position LIMIT 1",
+            (route, *span, cutoff, cutoff + int(self._keep * 1e6)),
+        ).fetchone()
+        return None if found is None else int(found[0])
 
     def _one(self, connection: sqlite3.Connection, position: int, low: dict[str, int]) -> None:
         """Delete a row that deletion has passed because it was an exception, unless it still is another target's."""
