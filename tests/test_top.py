@@ -96,7 +96,7 @@ def test_rates_are_what_was_counted_over_the_time_between():
         ["-", "no route", "", "2.5", "2.5", "0"],
     ]
     assert texts(targets(looks))[0] == [
-        *("shop/vaix", "paused, held, breaker open, asked to wait 12.0 s", "0.5", "0", "0"),
+        *("shop/vaix", "paused, held, breaker open, waits 12.0 s", "0.5", "0", "0"),
         *("1,200", "2 h", "3", "3 of 16", "vaix"),
     ]
     assert texts(targets(looks))[1] == ["shop/old", "orphaned", "0", "0", "0", "0", "", "0", "", ""]
@@ -226,7 +226,7 @@ async def test_a_column_sorts_by_a_key(tmp_path):
 
             await terminal.until(lambda: order() == ["shop/dynamic_yield", "shop/vaix"])
             terminal.press("sssss")
-            await terminal.until(lambda: terminal.line("pending ↓"))
+            await terminal.until(lambda: terminal.line("↓ pending"))
             await terminal.until(lambda: order() == ["shop/vaix", "shop/dynamic_yield"])
             terminal.press("r")
             await terminal.until(lambda: order() == ["shop/dynamic_yield", "shop/vaix"])

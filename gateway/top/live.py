@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final, Protocol
+from typing import ClassVar, Final, Literal, Protocol
 
 import click
 from rich.text import Text
@@ -35,7 +35,9 @@ class Sheet(DataTable[Text]):
     """A table whose rows are found by their first cell and keep their place on the screen while values change."""
 
     def __init__(self, titles: Sequence[str], id: str) -> None:  # noqa: A002  # as every widget has it
-        super().__init__(id=id, cursor_type="row", zebra_stripes=True, fixed_columns=1)
+        super().__init__(
+            id=id, cursor_type="row", cursor_foreground_priority="renderable", zebra_stripes=True, fixed_columns=1
+        )
         self._titles = titles
         self.by = 0
         self.reverse = False
@@ -80,14 +82,18 @@ class Sheet(DataTable[Text]):
                 self.update_cell(name, str(number), cell, update_width=True)
 
     def _drawn(self, number: int, cell: Cell) -> Text:
-        justify: Any = "left" if self._titles[number] in WORDS else "right"
-        return Text(cell.text, style=_ALARM if cell.alarming else "", justify=justify, no_wrap=True)
+        return self._text(number, cell.text, _ALARM if cell.alarming else "")
+
+    def _text(self, number: int, text: str, style: str = "") -> Text:
+        """A text as it stands in a column: numbers to the right."""
+        justify: Literal["left", "right"] = "left" if self._titles[number] in WORDS else "right"
+        return Text(text, style=style, justify=justify, no_wrap=True)
 
     def _head(self) -> None:
         """Name the columns; an arrow is at the one that sorts."""
-        arrow = "↓" if self.reverse else "↑"
         for number, title in enumerate(self._titles):
-            label = Text(f"{title} {arrow if number == self.by else ' '}")
+            arrow = " " if number != self.by else "↓" if self.reverse else "↑"
+            label = Text(f"{title} {arrow}" if title in WORDS else f"{arrow} {title}")
             if len(self.columns) < len(self._titles):
                 self.add_column(label, key=str(number))
             else:
@@ -132,6 +138,7 @@ class Top(App[None]):
     CSS = """
     #gateway, #store { height: auto; padding: 0 1; }
     #trouble { height: auto; padding: 0 1; color: $text-error; background: $error-muted; display: none; }
+    Sheet > .datatable--cursor { background: $primary 40%; }
     #routes { height: auto; max-height: 40%; margin-bottom: 1; }
     #targets { height: 1fr; }
     """

@@ -104,7 +104,7 @@ def _states(told: Target, upstream: Upstream | None) -> Iterator[str]:
     if upstream and upstream.breaker_open:
         yield "breaker open"
     if upstream and upstream.paused_seconds:
-        yield f"asked to wait {_duration(upstream.paused_seconds)}"
+        yield f"waits {_duration(upstream.paused_seconds)}"
 
 
 def _concurrency(upstream: Upstream | None) -> Cell:
