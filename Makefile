@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prometheus soak check format bench lock clean
+.PHONY: help run test console chromium prometheus soak check format bench lock clean
 
 help:
 	@echo "make run     start the five vendors' sandbox and the gateway, and see what to try"
@@ -29,12 +29,20 @@ $(READY): requirements.lock pyproject.toml
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: $(READY)
+run: $(READY) console
 	@sh scripts/run.sh
 
 # One file's tests stay in one process: they may share a server.
-test: $(READY) prometheus
+test: $(READY) console chromium prometheus
 	$(PY) -m pytest -n auto --dist loadfile $(ARGS)
+
+# The page of the admin port, when its sources are newer than what was built; without Node it says so.
+console: $(READY)
+	@$(PY) hatch_build.py
+
+# What the console is tested in.
+chromium:
+	@sh scripts/chromium.sh
 
 # What the dashboard and the alerts are tested against.
 prometheus: $(READY)
@@ -50,10 +58,12 @@ check: $(READY)
 	$(PY) -m mypy
 	$(PY) -m mypy examples/house_collector/house_collector.py
 	$(VENV)/bin/lint-imports
+	@sh scripts/console.sh
 
 format: $(READY)
 	$(PY) -m ruff check --fix
 	$(PY) -m ruff format
+	@sh scripts/console.sh format
 
 bench: $(READY)
 	$(PY) -m bench $(ARGS)
@@ -67,5 +77,5 @@ lock: $(READY)
 		--quiet --output-file requirements.lock $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) build dist gateway/admin/dist console/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,40 @@
+// One thing opened beside a list: takes the focus, and Escape closes it.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { Inert, spelled } from "./Inert";
+
+interface Props {
+  title: string;
+  /** Where closing leads. */
+  back: string;
+  children: ComponentChildren;
+}
+
+/** The panel. */
+export function Panel({ title, back, children }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    const before = document.activeElement;
+    heading.current?.focus();
+    return () => (before instanceof HTMLElement && before.isConnected ? before.focus() : undefined);
+  }, []);
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+      location.hash = back;
+    }
+  };
+  return (
+    <aside class="panel card" aria-label={spelled(title, 200)} onKeyDown={onKeyDown}>
+      <div class="panel-head">
+        <h2 ref={heading} tabIndex={-1}>
+          <Inert text={title} cut={200} />
+        </h2>
+        <a class="close" href={back} title="Close">
+          <span aria-hidden="true">✕</span>
+          <span class="sr">Close</span>
+        </a>
+      </div>
+      {children}
+    </aside>
+  );
+}
