@@ -1,6 +1,8 @@
 """The project itself: its lock, its wheel, its commands, its examples."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -68,6 +70,36 @@ def test_the_wheel_holds_nothing_else(wheel):
     """No test, example or cache is installed."""
     tops = {name.split("/")[0] for name in wheel.namelist()}
     assert tops == {"gateway", "mappings", f"interaction_gateway-{PROJECT['version']}.dist-info"}
+
+
+def test_the_wheel_carries_the_console(wheel):
+    """Where the console is built, the wheel holds its page and every asset."""
+    built = ROOT / "gateway" / "admin" / "dist"
+    files = {one.relative_to(ROOT).as_posix() for one in built.rglob("*") if one.is_file()}
+    assert files <= set(wheel.namelist())
+    assert bool(files) == (shutil.which("npm") is not None)
+
+
+def test_without_node_the_package_still_builds(tmp_path):
+    """A machine without Node gets a wheel without the console, and is told why."""
+    for name in ("gateway", "mappings", "console", "examples"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("dist", "node_modules", "__pycache__")
+        )
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    ran = subprocess.run(build, cwd=tmp_path, check=True, capture_output=True, text=True, env={"PATH": str(tmp_path)})
+    assert "The console is not built: Node 20.19 or newer, with npm, is missing." in ran.stdout + ran.stderr
+    with ZipFile(next(tmp_path.glob("dist/*.whl"))) as archive:
+        assert not [name for name in archive.namelist() if "admin/dist" in name]
+
+
+def test_the_consoles_lock_names_no_registry():
+    """The lock of the console pins every package by its hash and says nothing of where it was fetched."""
+    packages = json.loads((ROOT / "console" / "package-lock.json").read_text())["packages"]
+    locked = {name: one for name, one in packages.items() if name}
+    assert all("integrity" in one and "resolved" not in one for one in locked.values())
 
 
 def test_the_command_is_installed(wheel):
