@@ -46,6 +46,8 @@ cat <<'TEXT'
 
 The gateway listens on http://127.0.0.1:8080, the five vendors' sandbox on http://127.0.0.1:9000. Ctrl-C ends both.
 
+See what flows, live, in the console: http://127.0.0.1:8081/
+
 Send a click, in another terminal, as a client of any vendor would:
 
   cd examples/clicks
