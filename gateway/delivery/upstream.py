@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import structlog
 from msgspec import Struct
@@ -22,9 +22,8 @@ from gateway.errors import Ambiguous, DeliveryFailed
 if TYPE_CHECKING:
     from gateway.config import Upstream as Settings
 
-
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 class Pulse(Struct, frozen=True, array_like=True):
@@ -118,10 +117,10 @@ class Upstream:
             sent = Sent(outbound, None, None, failure)
         done(sent)
 
-    def _told(self, work: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    def _told(self, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
         """What the mapping makes of something; its mistake must cost neither the lease nor the caller's answer."""
         try:
-            return work(*arguments, **named)
+            return work(*arguments)
         except Exception:  # noqa: BLE001  # whatever a mapping does wrong
             self._log.exception("sending failed inside the gateway", upstream=self.name)
             raise Ambiguous("the gateway failed") from None

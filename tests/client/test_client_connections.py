@@ -8,6 +8,8 @@ from client_calls import NO_CONTENT, OK, Asked, Server, answering, ask, client, 
 
 from gateway.contract import Answer
 from gateway.delivery.http import connection
+from gateway.delivery.http.exchange import Exchange
+from gateway.delivery.http.pool import Pool
 from gateway.errors import Ambiguous, NotSent, TimedOut
 
 
@@ -200,6 +202,30 @@ async def test_who_waits_in_line_too_long_is_not_sent():
         assert type(await second) is NotSent
         assert type(await first) in (TimedOut, NotSent)
         assert len(server.requests) <= 1
+
+
+async def test_an_attempt_that_fails_is_told_to_who_waited_for_it():
+    """Who came after an attempt had begun, for somebody that gave up, has another made and hears of that one."""
+    loop = asyncio.get_running_loop()
+    attempts, told, active = [], [], {}
+
+    async def connect(_):
+        attempts.append(loop.create_future())
+        return await attempts[-1]
+
+    pool = Pool(connect, limit=1, keepalive=4.0)
+    first = Exchange(active, told.append, loop.time())
+    pool.take(first)
+    await asyncio.sleep(0.01)
+    first.cancel()
+    pool.take(Exchange(active, told.append, loop.time()))
+    attempts[0].set_exception(NotSent("the first"))
+    while len(attempts) < 2:  # noqa: ASYNC110  # nothing says that it has begun
+        await asyncio.sleep(0.001)
+    attempts[1].set_exception(NotSent("the second"))
+    while not told:  # noqa: ASYNC110  # likewise
+        await asyncio.sleep(0.001)
+    assert [str(one) for one in told] == ["the second"]
 
 
 async def test_another_address_is_tried(monkeypatch):

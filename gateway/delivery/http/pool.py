@@ -83,7 +83,7 @@ class Pool:
     def _dial(self) -> None:
         """Open a connection for each that waits and for whom none is being opened, as far as the limit goes."""
         while len(self._dialing) < len(self.line) and len(self._dialing) + len(self._open) < self._limit:
-            task = self._loop.create_task(self._open_one())
+            task = self._loop.create_task(self._open_one(self._loop.time()))
             self._dialing.add(task)
             task.add_done_callback(self._dialed)
 
@@ -91,16 +91,16 @@ class Pool:
         self._dialing.discard(task)
         self._dial()
 
-    async def _open_one(self) -> None:
+    async def _open_one(self, since: float) -> None:
         """A connection for the first in line; where none can be had, that one hears why."""
         try:
             connection = await self._connect(lambda: Connection(self, self._loop.time))
         except DeliveryFailed as failure:
-            self._fail_first(failure)
+            self._fail_first(failure, since)
             return
         if not connection.is_new():
             connection.close()
-            self._fail_first(NotSent("the upstream cannot be reached: it does not let the connection be"))
+            self._fail_first(NotSent("the upstream cannot be reached: it does not let the connection be"), since)
             return
         self._open.add(connection)
         if self.line:
@@ -108,6 +108,7 @@ class Pool:
         else:
             self._idle.append(connection)
 
-    def _fail_first(self, failure: DeliveryFailed) -> None:
-        if self.line:
+    def _fail_first(self, failure: DeliveryFailed, since: float) -> None:
+        """Fail who was there when the attempt began; one that came later has another made for it."""
+        if self.line and self.line[0].began <= since:
             self.line.popleft().end(failure)

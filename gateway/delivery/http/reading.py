@@ -19,8 +19,9 @@ MAX_HEAD: Final = 1 << 16
 MAX_WIRE: Final = 1 << 23
 """Bytes of everything: chunks may be framed by more than they hold."""
 _KEPT: Final[tuple[str, ...]] = ("content-type", "retry-after")
-_READ: Final = {name.encode(): name for name in (*_KEPT, "content-encoding")}
-_FRAMES: Final = frozenset({b"content-length", b"transfer-encoding"})
+_READ: Final = ("content-encoding", "content-length", "keep-alive", "transfer-encoding")
+_KNOWN: Final = {name.encode(): name for name in (*_KEPT, *_READ)}
+_UNREADABLE: Final = frozenset({b"br", b"zstd", b"compress", b"x-compress"})
 
 
 class _Enough(Exception):
@@ -28,14 +29,11 @@ class _Enough(Exception):
 
 
 class Reader:
-    """Reads a connection's answers: `complete` says that one is there, `keeps` that another may follow.
-
-    `lasts` are the seconds for which the other side will keep the idle connection, where it says so.
-    """
+    """Reads a connection's answers: `complete` says that one is there, `keeps` that another may follow."""
 
     __slots__ = (
-        *("_body", "_bodiless", "_feed", "_framed", "_head", "_parser", "_received", "_size", "_told"),
-        *("complete", "keeps", "lasts", "status"),
+        *("_body", "_bodiless", "_feed", "_head", "_parser", "_received", "_size", "_told"),
+        *("complete", "keeps", "status"),
     )
 
     def __init__(self) -> None:
@@ -44,9 +42,8 @@ class Reader:
         self._body: list[bytes] = []
         self._told: dict[str, bytes] = {}
         self._received = self._head = self._size = 0
-        self._bodiless = self._framed = False
+        self._bodiless = False
         self.complete = self.keeps = False
-        self.lasts: float | None = None
         self.status = 0
 
     def start(self, *, bodiless: bool) -> None:
@@ -69,9 +66,16 @@ class Reader:
 
     def end(self) -> bool:
         """The other side has closed: whether that ends the answer, as it does where nothing else says its length."""
-        if self.status and not self._framed and not self.complete:
-            self.complete, self.keeps = True, False
+        if self.status and not self.complete:
+            coded = self._told.get("transfer-encoding", b"").lower().rstrip()
+            self.complete = "content-length" not in self._told and not coded.endswith(b"chunked")
         return self.complete
+
+    @property
+    def lasts(self) -> float | None:
+        """The seconds for which the other side will keep the idle connection, where it says so."""
+        told = self._told.get("keep-alive")
+        return None if told is None else _timeout(told)
 
     def forget(self) -> None:
         """Nothing will be read any more: lets go of the parser, which knows this reader too."""
@@ -94,23 +98,20 @@ class Reader:
             raise _Enough
         self._body, self._told = [], {}
         self._size = self.status = 0
-        self._framed = False
-        self.lasts = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which is not kept."""
-        self._head += len(name) + len(value)
-        if self._head > MAX_HEAD:
-            raise _Enough
-        name = name.lower()
-        if self.status:
+        if self._received > MAX_HEAD:  # nothing shorter can hold too much
+            self._head += len(name) + len(value)
+            if self._head > MAX_HEAD:
+                raise _Enough
+        known = _KNOWN.get(name.lower())
+        if known is None or self.status:
             return
-        if name in _FRAMES:
-            self._framed = self._framed or name == b"content-length" or value.rstrip().lower().endswith(b"chunked")
-        elif name in _READ:
-            self._told.setdefault(_READ[name], value)
-        elif name == b"keep-alive":
-            self.lasts = _timeout(value)
+        if known == "transfer-encoding":
+            self._told[known] = value  # of several, only the last can say that there are chunks
+        else:
+            self._told.setdefault(known, value)
 
     def on_headers_complete(self) -> None:
         """The status is known: a final one, or an interim one that another answer follows."""
@@ -158,10 +159,10 @@ def _timeout(value: bytes) -> float | None:
 
 def _decoded(body: bytes, encoding: bytes) -> bytes:
     """A body without its encoding, cut where any body is; raises Ambiguous where a vendor's word cannot be read."""
-    if encoding == b"identity":
-        return body
-    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+    if encoding in _UNREADABLE:
         raise Ambiguous("the upstream gave no complete answer: it is encoded in a way that was not asked for")
+    if encoding not in (b"gzip", b"x-gzip", b"deflate"):
+        return body  # no encoding, whatever the vendor believes: `identity`, `utf-8`
     raw = encoding == b"deflate" and body[0] & 0x0F != 8
     inflating = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS | 32)
     try:
