@@ -35,7 +35,7 @@ class Server:
         self.connections += 1
         try:
             await self.script(Peer(self, reader, writer, self.connections))
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, RuntimeError):  # uvloop's, once closed
             self.ended += 1
         except asyncio.CancelledError:
             pass  # only `stop` cancels, and asyncio's servers take it for an error

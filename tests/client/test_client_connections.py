@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+import structlog
 from client_calls import NO_CONTENT, OK, Asked, Server, answering, ask, client, post, serving, surely
 
 from gateway.contract import Answer
@@ -172,10 +173,11 @@ async def test_every_one_in_line_hears_that_nobody_listens():
         assert {type(await one) for one in asked} == {NotSent}
 
 
-async def test_a_host_without_an_address_is_not_sent():
+@pytest.mark.parametrize("host", ["nowhere.invalid", "no..where", "x" * 64 + ".invalid"])
+async def test_a_host_without_an_address_is_not_sent(host):
     """A name that cannot be looked up is NotSent, in words that do not repeat the URL."""
     async with client() as asking:
-        outcome = await ask(asking, post("http://nowhere.invalid/secret"))
+        outcome = await ask(asking, post(f"http://{host}/secret"))
         assert type(outcome) is NotSent
         assert str(outcome) == "the upstream cannot be reached: its host has no address"
 
@@ -317,3 +319,25 @@ async def test_nothing_under_way_keeps_the_loop_busy():
         await server.until_ended(1)
         while asking._timer is not None:  # noqa: ASYNC110  # nothing says that it is gone
             await asyncio.sleep(0.01)
+
+
+async def test_a_call_back_that_fails_harms_no_other_exchange():
+    """It is logged, whether at an answer or at an end, and the client serves others and closes as before."""
+
+    def fail(_):
+        raise RuntimeError
+
+    async def script(peer):
+        while True:
+            await peer.request()
+            if peer.number == 1:
+                peer.reset()
+            await peer.say(OK)
+
+    with structlog.testing.capture_logs() as lines:
+        async with serving(script) as server, client(concurrency=1) as asking:
+            asking.send(post(server.url), fail)
+            asking.send(post(server.url), fail)
+            assert await ask(asking, post(server.url)) == Answer(200, b"ok")
+            assert server.connections == 2
+    assert [line["event"] for line in lines] == ["a call back failed inside the gateway"] * 2

@@ -49,7 +49,7 @@ class Client:
         self._over = asyncio.Event()
 
     def send(self, outbound: Outbound, done: Callable[[Outcome], object]) -> Exchange:
-        """Send once; `done` is called once, later, unless the exchange is cancelled. It must not raise."""
+        """Send once; `done` is called once, later, unless the exchange is cancelled."""
         loop = self._loop or self._enter()
         exchange = Exchange(self._active, done, loop.time())
         if self._timer is None:

@@ -32,14 +32,7 @@ class Connection(asyncio.Protocol):
     """A connection of a pool; on the loop's clock it is not to be used after `retire_at`."""
 
     __slots__ = (
-        "_exchange",
-        "_keeper",
-        "_poll",
-        "_reader",
-        "_rests_since",
-        "_retire_by",
-        "_time",
-        "_transport",
+        *("_exchange", "_keeper", "_poll", "_reader", "_rests_since", "_retire_by", "_time", "_transport"),
         "retire_at",
     )
 
@@ -66,7 +59,10 @@ class Connection(asyncio.Protocol):
         return self._transport.get_extra_info("sslcontext") is not None or not self._poll(0)
 
     def is_fit(self, now: float) -> bool:
-        """Whether it may take another exchange: nothing came since the last one, no end of the connection either."""
+        """Whether it may take another exchange: nothing came since the last one, no end of the connection either.
+
+        In the very moment in which it has become idle the loop has just read what there is.
+        """
         transport = self._transport
         if transport is None or now >= self.retire_at or transport.is_closing():
             return False
@@ -77,6 +73,13 @@ class Connection(asyncio.Protocol):
         self._exchange, exchange.connection = exchange, self
         self._reader.start(bodiless=exchange.bodiless)
         cast("asyncio.Transport", self._transport).write(exchange.request)
+
+    def rest(self) -> None:
+        """It is idle from now on; says until when it may be."""
+        now, lasts = self._time(), self._reader.lasts
+        lasts = self._keeper.keepalive if lasts is None else max(lasts - _MARGIN, lasts / 2)
+        self._rests_since = now
+        self.retire_at = min(now + lasts, self._retire_by)
 
     def close(self) -> None:
         """Close it; what is under way on it gets no answer."""
@@ -108,12 +111,12 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is closed, by whomever."""
-        self._transport = None
-        if self._exchange is not None:
-            how = "the connection was closed" if error is None else f"the connection broke, {type(error).__name__}"
-            self._fail(Ambiguous(f"the upstream gave no complete answer: {how}"))
+        exchange, self._exchange, self._transport = self._exchange, None, None
         self._reader.forget()
         self._keeper.lost(self)
+        if exchange is not None:
+            how = "the connection was closed" if error is None else f"the connection broke, {type(error).__name__}"
+            exchange.end(Ambiguous(f"the upstream gave no complete answer: {how}"))
 
     def _fail(self, failure: Ambiguous) -> None:
         exchange = self._exchange
@@ -132,15 +135,8 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         # An answer may come before the whole request is written: what is left of it would stand before the next one.
         if self._reader.keeps and transport is not None and not transport.get_write_buffer_size():
-            self._rest()
+            self.rest()
             self._keeper.free(self)
         else:
             self.close()
         exchange.end(outcome)
-
-    def _rest(self) -> None:
-        """Say from when it is idle, and until when it may be."""
-        now, lasts = self._time(), self._reader.lasts
-        lasts = self._keeper.keepalive if lasts is None else max(lasts - _MARGIN, lasts / 2)
-        self._rests_since = now
-        self.retire_at = min(now + lasts, self._retire_by)

@@ -56,13 +56,9 @@ class Dialer:
             except OSError as error:
                 raise NotSent(f"the upstream's TLS files cannot be used: {error.strerror}") from None
         sock = await aiohappyeyeballs.start_connection(await self._look_up(way), happy_eyeballs_delay=_STAGGER)
-        try:
-            if self._proxy is None or origin.scheme == "http":
-                return (await self._open(sock, way, make))[1]
-            return await self._tunnel(sock, self._proxy, origin, make)
-        except BaseException:
-            sock.close()
-            raise
+        if self._proxy is None or origin.scheme == "http":
+            return (await self._open(sock, way, make))[1]
+        return await self._tunnel(sock, self._proxy, origin, make)
 
     async def _look_up(self, way: Origin) -> _Addresses:
         """A host's addresses; many who ask at once make one look-up."""
@@ -104,7 +100,7 @@ def _reason(error: Exception) -> str:
     match error:
         case TimeoutError():
             return "no connection in time"
-        case socket.gaierror():
+        case socket.gaierror() | UnicodeError():
             return "its host has no address"
         case ssl.SSLCertVerificationError():
             return f"its certificate is not accepted, {error.verify_message}"

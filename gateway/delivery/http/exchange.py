@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+import structlog
+
 from gateway.contract import Answer
 from gateway.errors import DeliveryFailed
 
@@ -33,7 +35,10 @@ class Exchange:
     def end(self, outcome: Outcome) -> None:
         """Call back, unless that has been done or is not wanted any more."""
         if self._active.pop(self, False):
-            self._done(outcome)
+            try:
+                self._done(outcome)
+            except Exception:  # noqa: BLE001  # on its way up it would break the next exchange of the connection
+                structlog.get_logger().exception("a call back failed inside the gateway")
 
     def cancel(self) -> None:
         """Break it off without a call back; an answer that it may get yet is lost."""

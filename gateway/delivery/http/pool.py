@@ -100,12 +100,16 @@ class Pool:
             return
         if not connection.is_new():
             connection.close()
-            self._fail_first(NotSent("the upstream cannot be reached: it does not let the connection be"), since)
+            self._fail_first(
+                NotSent("the upstream cannot be reached: it ended a connection, or spoke on it, before it was asked"),
+                since,
+            )
             return
         self._open.add(connection)
         if self.line:
             connection.begin(self.line.popleft())
         else:
+            connection.rest()
             self._idle.append(connection)
 
     def _fail_first(self, failure: DeliveryFailed, since: float) -> None:
