@@ -72,7 +72,7 @@ bench: $(READY)
 lock: $(READY)
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip install --quiet $(UV)
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra dev --extra otel --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 		--quiet --output-file requirements.lock $(ARGS)
 

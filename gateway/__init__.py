@@ -9,6 +9,8 @@ Floors, top to bottom; an import goes downward only:
     fleet, member, channel      several accepting processes, their parent, and what the two say to each other
     accepting, delivering       the two halves: the public port with its rules; the store with a worker for each target
     server, admin, ports        HTTP in, plain values out
+    observers                   the counters, the tail and the traces of one process
+    traces                      what passes, as spans for OpenTelemetry
     relay                       one inbound, from request to answer
     delivery                    one outbound, from plan to verdict
     tail                        what passes, shown to whoever watches

@@ -11,11 +11,10 @@ from gateway.delivery.at_rest import privacy_at_rest
 from gateway.delivery.upstream import Pulse, Upstream
 from gateway.limits import RateLimit
 from gateway.log import sampler
-from gateway.metrics import Metrics
-from gateway.relay import OPEN, Keeper, Relay, Rules
+from gateway.observers import Observers
+from gateway.relay import OPEN, Keeper, Rules
 from gateway.routing import Table
 from gateway.server import PublicServer
-from gateway.tail import Tail
 
 _OPEN_RATE: Final = 50.0
 """Requests per second that one address may send on a public route that asks no key."""
@@ -27,12 +26,13 @@ class Accepting:
     """One process's public port; what it accepts goes to `keeper` and, in forward mode, to a primary's `upstreams`."""
 
     def __init__(
-        self, config: Config, mappings: Mapping[str, type[VendorMapping]], keeper: Keeper, metrics: Metrics, tail: Tail
+        self, config: Config, mappings: Mapping[str, type[VendorMapping]], keeper: Keeper, seen: Observers
     ) -> None:
         self._config = config
         self._mappings = mappings
+        self._parts = seen.parts
         self._upstreams: dict[str, Upstream] = {}
-        self._relay = Relay(self._rules(config), keeper, metrics, tail)
+        self._relay = seen.parts.relay(self._rules(config), keeper, seen.metrics, seen.tail)
         self._public = PublicServer(self._relay, config.server)
 
     async def start(self, listener: socket.socket | None = None) -> int:
@@ -65,7 +65,7 @@ class Accepting:
         """What the configuration says of inbounds; upstreams that did not change keep their connections."""
         old = self._upstreams
         self._upstreams = {
-            name: old[name] if name in old and old[name].settings == settings else Upstream(settings)
+            name: old[name] if name in old and old[name].settings == settings else self._parts.upstream(settings)
             for name, settings in config.upstreams.items()
         }
         table = Table(config.routes, config.clients.values(), self._mappings, config.server.cors_origins)

@@ -12,27 +12,23 @@ from gateway.delivery.planning import Reader
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Means, Worker
 from gateway.log import sampler
-from gateway.metrics import Metrics
+from gateway.observers import Observers
 from gateway.store.contract import Lane
 from gateway.store.embedded import DeadBounds, EmbeddedStore
 from gateway.store.sqlite import SqliteLog
-from gateway.tail import Tail
 
 
 class Delivering:
     """The one process that owns the store and every upstream's pace."""
 
-    def __init__(
-        self, config: Config, mappings: Mapping[str, type[VendorMapping]], metrics: Metrics, tail: Tail
-    ) -> None:
+    def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]], seen: Observers) -> None:
         self.log = SqliteLog(Path(config.store.path), config.store.max_size, config.store.keep)
         self.store = EmbeddedStore(self.log)
         self.workers: dict[str, Worker] = {}
         self.upstreams: dict[str, Upstream] = {}
         self.paused: set[str] = set()
         self._reader = Reader({name: mapping.example() for name, mapping in mappings.items()})
-        self._metrics = metrics
-        self._tail = tail
+        self._seen = seen
         self._clocks = Clocks()
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -47,7 +43,7 @@ class Delivering:
         self.store.bounds = DeadBounds(config.deadletters.max_age, config.deadletters.max_size)
         for name, settings in config.upstreams.items():
             if name not in self.upstreams or self.upstreams[name].settings != settings:
-                self.upstreams[name] = Upstream(settings)
+                self.upstreams[name] = self._seen.parts.upstream(settings)
         await self._retire(config)
         self._begin(config)
 
@@ -71,8 +67,8 @@ class Delivering:
         means = Means(
             store=self.store,
             reader=self._reader,
-            metrics=self._metrics,
-            tail=self._tail,
+            metrics=self._seen.metrics,
+            tail=self._seen.tail,
             clocks=self._clocks,
             logs=sampler(config.log.requests),
             max_age=config.store.max_age,
@@ -81,7 +77,7 @@ class Delivering:
             for one in route.targets:
                 name = one.target.name
                 if name not in self.workers:
-                    self.workers[name] = Worker(one, self.upstreams[one.upstream], means)
+                    self.workers[name] = self._seen.parts.worker(one, self.upstreams[one.upstream], means)
                     self.workers[name].paused = name in self.paused
                     self._running[name] = asyncio.create_task(self.workers[name].run())
                 self.workers[name].means = means

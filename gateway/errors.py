@@ -231,6 +231,12 @@ class CannotListen(GatewayError):
     code = "cannot_listen"
 
 
+class CannotTrace(GatewayError):
+    """Traces are configured and what makes them is not installed."""
+
+    code = "cannot_trace"
+
+
 class ConfigFaults(_Faulty):
     """Everything that is wrong with a configuration, each fault with its line and path; `files` should hold secrets."""
 

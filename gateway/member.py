@@ -31,10 +31,12 @@ from gateway.config import Config, load
 from gateway.contract import VendorMapping
 from gateway.errors import ConfigFaults, Overloaded, StoreFull
 from gateway.metrics import Metrics
+from gateway.observers import Observers
 from gateway.store.contract import Record
 from gateway.tail import Tail
 from gateway.tail.seen import Seen
 from gateway.tail.watching import Wanted, Watcher
+from gateway.traces import parts
 
 _COUNT: Final = 0.5
 """Seconds between two reports of what was counted."""
@@ -117,7 +119,8 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
     metrics, member = Metrics(), Member()
     parent = await member.connect(channel)
-    accepting = Accepting(config, mappings, member, metrics, member.tail)
+    observers = Observers(metrics, member.tail, parts(config.traces))
+    accepting = Accepting(config, mappings, member, observers)
     await accepting.start(listener)
     garbage.settle()
     tasks = [
@@ -131,6 +134,7 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
     parent.send(_counted(metrics, accepting))
     parent.close()
     await parent.closed
+    await observers.parts.end()
 
 
 def _counted(metrics: Metrics, accepting: Accepting) -> Counted:

@@ -15,14 +15,16 @@ from gateway.delivery.worker import Worker
 from gateway.errors import CannotListen
 from gateway.fleet import Fleet
 from gateway.metrics import Metrics
+from gateway.observers import Observers
 from gateway.store.embedded import EmbeddedStore
 from gateway.tail import Tail
+from gateway.traces import parts
 
 Mappings = Mapping[str, type[VendorMapping]]
 
 
 class Service:
-    """The gateway of one configuration at a time.
+    """The gateway of one configuration at a time; raises CannotTrace where it cannot make the traces that are wanted.
 
     With `[server] workers` above 1, `path` is the file that the accepting processes read their configuration from.
     """
@@ -34,10 +36,11 @@ class Service:
         self.metrics.expect(config.routes)
         self.history = History(config)
         self.tail = Tail()
-        self.delivering = Delivering(config, mappings, self.metrics, self.tail)
+        self._observers = Observers(self.metrics, self.tail, parts(config.traces))
+        self.delivering = Delivering(config, mappings, self._observers)
         self._draining = False
         self._accepting: Accepting | Fleet = (
-            Accepting(config, mappings, self.store, self.metrics, self.tail)
+            Accepting(config, mappings, self.store, self._observers)
             if path is None or config.server.workers == 1
             else Fleet(config, path, self.store, self.metrics, self.tail)
         )
@@ -87,6 +90,7 @@ class Service:
         await self._accepting.drain()
         left = await self.delivering.stop()
         await self._admin.stop()
+        await self._observers.parts.end()
         return left
 
     def pulses(self) -> Mapping[str, Pulse]:

@@ -17,7 +17,7 @@ from gateway.service import Mappings, Service
 
 _LOOK: Final = 0.5
 """Seconds between two looks at the configuration's files."""
-_AT_START: Final = ("server.host", "server.port", "server.workers", "store", "admin")
+_AT_START: Final = ("server.host", "server.port", "server.workers", "store", "admin", "traces")
 """What only a start can change."""
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from msgspec import Struct
 
-from gateway.config import Config, json_schema, load
+from gateway.config import Config, Traces, json_schema, load
 from gateway.config.lines import Lines
 from gateway.config.units import Bytes, PerSecond, Seconds
 from gateway.contract import ClientCredentials, Secret
@@ -85,6 +85,7 @@ def test_every_table_is_optional(tmp_path):
     assert (config.deadletters.max_age, config.deadletters.max_size) == (30 * 86400, 1 << 30)
     assert (config.log.level, config.log.format, config.log.requests) == ("info", "auto", "all")
     assert (config.clients, config.upstreams, config.routes, config.warnings) == ({}, {}, (), ())
+    assert config.traces is None
 
 
 def test_a_file_with_everything_in_it(tmp_path):
@@ -99,6 +100,8 @@ def test_a_file_with_everything_in_it(tmp_path):
     assert (upstream.retry.base, upstream.retry.cap, upstream.retry.retry_after_cap) == (0.5, 300, 900)
     assert (route.accepts, route.prefix, route.explain) == ("dynamic_yield", "/brand-b", True)
     assert route.clients == {"web_shop", "app"}
+    headers = {"authorization": Secret("web-key"), "x-scope": Secret("clicks")}
+    assert config.traces == Traces("https://otel.example/v1/traces", 0.1, "clicks", headers, ("gf",))
     first, second, third = route.targets
     assert [one.target.name for one in route.targets] == ["shop/dy", "shop/gf", "the rest"]
     assert (first.primary, first.on_failure, first.from_) == (True, "relay", "now")

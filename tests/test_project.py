@@ -49,8 +49,8 @@ def test_the_lock_names_no_index():
 
 
 def test_the_lock_covers_what_the_project_asks_for():
-    """Every dependency, of the gateway and of its development, is in the lock."""
-    asked = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+    """Every dependency, of the gateway, its extras and its development, is in the lock."""
+    asked = [*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)]
     names = {re.split(r"[<>=]", requirement)[0] for requirement in asked}
     assert names <= set(re.findall(r"^([a-z0-9.-]+)==", LOCK, flags=re.MULTILINE))
 

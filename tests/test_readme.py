@@ -33,6 +33,7 @@ SECTIONS = {
     "DeadLetters": "[deadletters]",
     "PrivacySettings": "[privacy]",
     "Log": "[log]",
+    "Traces": "[traces]",
     "ClientTable": "[clients.NAME]",
     "Retry": "retry",
     "Hiding": "privacy",

@@ -21,7 +21,7 @@ from gateway.config.schema import json_schema
 from gateway.config.secrets import Secrets
 from gateway.config.settings import Config, Upstream
 from gateway.config.source import Source
-from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store
+from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store, Traces
 from gateway.config.tables import read_tables
 from gateway.contract import VendorMapping
 from gateway.errors import ConfigFaults
@@ -40,6 +40,7 @@ __all__ = [
     "RouteTarget",
     "Server",
     "Store",
+    "Traces",
     "Upstream",
     "json_schema",
     "load",

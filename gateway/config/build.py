@@ -28,6 +28,7 @@ def build(read: Read, folder: FilePath) -> Config:
         deadletters=tables.deadletters,
         log=tables.log,
         privacy=tables.privacy,
+        traces=tables.traces,
         clients={name: _client(name, client) for name, client in tables.clients.items()},
         upstreams=upstreams,
         routes=tuple(_route(route, tables, upstreams) for route in tables.routes),

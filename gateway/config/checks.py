@@ -1,21 +1,24 @@
 """What tables must agree on among themselves: names that exist, keys that need or exclude each other."""
 
+import re
 import ssl
 from collections.abc import Collection
 from pathlib import Path as FilePath
 from typing import Final
+from urllib.parse import urlsplit
 
 from gateway.config.addresses import is_loopback, is_network, is_url, url_fault
 from gateway.config.faults import Faults, not_among
 from gateway.config.lines import Path
 from gateway.config.names import check_fill, check_hiding
 from gateway.config.secrets import UNSET
-from gateway.config.structs import ClientTable, Hiding, Tables, UpstreamTable
+from gateway.config.structs import ClientTable, Hiding, Tables, Traces, UpstreamTable
 from gateway.config.tables import Read
 from gateway.contract import Secret
 from gateway.wire import json_text
 
 _FILES: Final = ("ca_file", "client_cert")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def check_tables(read: Read, vendors: Collection[str], folder: FilePath, faults: Faults) -> None:
@@ -31,6 +34,8 @@ def check_tables(read: Read, vendors: Collection[str], folder: FilePath, faults:
         grant = read.accounts[name].grant if name in read.accounts else None
         if grant and (fault := url_fault(grant.token_url, insecure=upstream.insecure)):
             faults.add(path, f"the token_url {fault}")
+    if tables.traces is not None:
+        _check_traces(tables.traces, sorted(tables.upstreams), faults)
     check_hiding(tables.privacy.at_rest, ("privacy", "at_rest"), faults)
     if tables.privacy.key is None and faults.shaped(("privacy",)):
         for path in hashing(tables):
@@ -58,6 +63,23 @@ def _check_ports(tables: Tables, faults: Faults) -> None:
         faults.add(("admin", "token"), f"is required where the host, {admin.host}, is not this machine's loopback")
     if admin.port == server.port != 0 and admin.host == server.host:
         faults.add(("admin", "port"), "is the public port's: they must differ")
+
+
+def _check_traces(traces: Traces, upstreams: Collection[str], faults: Faults) -> None:
+    endpoint, path = traces.endpoint, ("traces", "endpoint")
+    if not endpoint:
+        if faults.shaped(("traces",)):
+            faults.add(path, "is required")
+    elif not is_url(endpoint):
+        faults.add(path, 'must be a URL such as "http://127.0.0.1:4318/v1/traces", without credentials or query')
+    elif traces.headers and not (endpoint.startswith("https:") or is_loopback(urlsplit(endpoint).hostname or "")):
+        faults.add(path, "sends the headers unencrypted: use https://")
+    for name in traces.headers:
+        if not _HEADER.fullmatch(name):
+            faults.add(("traces", "headers", name), "must be the name of a header")
+    for index, name in enumerate(traces.propagate):
+        if name not in upstreams:
+            faults.add(("traces", "propagate", index), not_among(name, upstreams))
 
 
 def _check_clients(clients: dict[str, ClientTable], faults: Faults) -> None:

@@ -23,6 +23,8 @@ _OPEN_TABLES: Final[tuple[tuple[str | None, ...], ...]] = (
     ("routes", _ANY, "targets", _ANY, "when"),
 )
 """Tables whose keys are canonical names."""
+_HOLDERS: Final = frozenset({"headers"})
+"""Tables whose keys are anybody's and whose values are credentials."""
 _REFERENCES: Final = frozenset({"env", "file"})
 """What says where a secret is kept."""
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
@@ -47,6 +49,8 @@ class Names:
     def shows(self, path: Path) -> bool:
         """Whether the value at a path may be shown."""
         keys = [step for step in path if isinstance(step, str)]
+        if len(path) > 1 and path[-2] in _HOLDERS:
+            return False
         return not keys or keys[-1] in self._plain or any(_is_in(path, table) for table in _OPEN_TABLES)
 
     def shows_line(self, line: str) -> bool:
@@ -113,6 +117,8 @@ def _is_secret(kind: inspect.Type) -> bool:
             return any(map(_is_secret, kind.types))
         case inspect.ListType() | inspect.VarTupleType():
             return _is_secret(kind.item_type)
+        case inspect.DictType():
+            return _is_secret(kind.value_type)
     return False
 
 
@@ -126,7 +132,13 @@ def _is_in(path: Path, table: tuple[str | None, ...]) -> bool:
 
 
 def _by_lines(text: str, names: Names) -> str:
-    return "\n".join(line if names.shows_line(line) else _hidden(line) for line in text.split("\n"))
+    shown, held = [], False
+    for line in text.split("\n"):
+        if line.lstrip().startswith("["):
+            held = any(name in line for name in _HOLDERS)
+        is_shown = names.shows_line(line) and not (held and _ASSIGNMENT.match(line))
+        shown.append(line if is_shown else _hidden(line))
+    return "\n".join(shown)
 
 
 def _by_places(text: str, names: Names) -> str:

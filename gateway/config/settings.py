@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from gateway.config.faults import Located
 from gateway.config.source import Source
-from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store
+from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store, Traces
 from gateway.contract import VendorMapping
 from gateway.routing import Client, Route
 from gateway.translate import Target
@@ -44,6 +44,7 @@ class Config(Struct, frozen=True, kw_only=True):
     deadletters: DeadLetters
     log: Log
     privacy: PrivacySettings
+    traces: Traces | None
     clients: dict[str, Client]
     upstreams: dict[str, Upstream]
     routes: tuple[Route, ...]

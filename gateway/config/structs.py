@@ -84,6 +84,16 @@ class Log(_Table, frozen=True):
     requests: LoggedRequests = "all"
 
 
+class Traces(_Table, frozen=True):
+    """Spans for OpenTelemetry: where they are sent, and of how much of what passes."""
+
+    endpoint: str = ""
+    share: Part = 1.0
+    service: Annotated[str, Meta(min_length=1)] = "interaction-gateway"
+    headers: dict[str, Secret] = field(default_factory=dict)
+    propagate: tuple[str, ...] = ()
+
+
 class Hiding(_Table, frozen=True):
     """Canonical names to take away, or to replace by a keyed hash."""
 
@@ -186,16 +196,18 @@ class Tables(_Table, frozen=True):
     deadletters: DeadLetters = field(default_factory=DeadLetters)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     log: Log = field(default_factory=Log)
+    traces: Traces | None = None
     clients: dict[str, ClientTable] = field(default_factory=dict)
     upstreams: dict[str, UpstreamTable] = field(default_factory=dict)
     routes: tuple[RouteTable, ...] = ()
 
 
 TABLES: Final[tuple[type[Struct], ...]] = (
-    *(Server, Admin, Store, DeadLetters, Log, Hiding, PrivacySettings, ClientTable, Retry),
+    *(Server, Admin, Store, DeadLetters, Log, Traces, Hiding, PrivacySettings, ClientTable, Retry),
     *(UpstreamTable, ShareRange, TargetTable, RouteTable, Tables),
 )
 REQUIRED: Final[dict[type[Struct], tuple[str, ...]]] = {
+    Traces: ("endpoint",),
     RouteTable: ("name", "accepts", "targets"),
     TargetTable: ("upstream",),
     UpstreamTable: ("vendor",),

@@ -15,7 +15,8 @@ class Record(Struct, frozen=True, array_like=True):
     """An inbound as it is kept, without any credential.
 
     `to` names the targets it is for (None: all of its route); `indices` the interactions that are meant (None: all),
-    less `done`, which its target has already; a `replayed` one asks neither `when` nor `share` again.
+    less `done`, which its target has already; a `replayed` one asks neither `when` nor `share` again. `trace` is the
+    traceparent of its span, where one was made.
     """
 
     received_at: int
@@ -32,6 +33,7 @@ class Record(Struct, frozen=True, array_like=True):
     indices: tuple[int, ...] | None = None
     replayed: bool = False
     done: tuple[int, ...] = ()
+    trace: str = ""
 
 
 class Attempt(Struct, frozen=True, array_like=True):
