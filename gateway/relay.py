@@ -38,7 +38,7 @@ from gateway.shaping import Privacy
 from gateway.store.contract import Record
 from gateway.tail import Tail
 from gateway.tail.seen import Delivered
-from gateway.translate import Decoded, Translation, decode, translate
+from gateway.translate import Decoded, Refused, Translation, decode, translate
 from gateway.wire import encode_json
 
 OPEN: Final = "*"
@@ -70,15 +70,14 @@ class Line(Struct):
     targets: dict[str, str] = field(default_factory=dict)
     losses: frozenset[str] = frozenset()
     copied: frozenset[str] = frozenset()
-    refused: list[str] = field(default_factory=list)
+    refused: tuple[Refused, ...] = ()
     error: str | None = None
     record: Record | None = None
 
     def tell(self, target: str, translation: Translation, sent: list[Sent]) -> None:
         """Note what became of the target whose answer the caller gets."""
-        self.targets[target] = ",".join(one.outcome for one in sent) or "nothing"
-        self.losses, self.copied = translation.losses, translation.copied
-        self.refused = refused_names(translation.refused)
+        self.targets[target] = sent[0].outcome if len(sent) == 1 else ",".join(one.outcome for one in sent) or "nothing"
+        self.losses, self.copied, self.refused = translation.losses, translation.copied, translation.refused
 
 
 class Rules(Struct, frozen=True):
@@ -167,21 +166,29 @@ class Relay:
         asked = await self._ask(rules, primary, Kept(record, decoded), line)
         if keeping is not None:
             line.targets |= dict.fromkeys([one.target.name for one in others], "kept" if await keeping else "lost")
+        if asked.is_taken:
+            answer = word(match.source, primary, asked, kept=False)
+        else:
+            answer = await self._fall_back(rules, match.source, primary, asked, record, line)
+        if match.route.explain:
+            losses = sum(len(translate(decoded, one.target).losses) for one in match.route.targets)
+            answer = replace(answer, headers={**answer.headers, "x-gateway-losses": str(losses)})
+        return answer
+
+    async def _fall_back(  # noqa: PLR0913  # all that an answer rests on
+        self, rules: Rules, source: VendorMapping, primary: RouteTarget, asked: Asked, record: Record, line: Line
+    ) -> Answer:
+        """Keep what the primary could not take, and word what became of the rest."""
         later: list[int] = []
         if primary.on_failure == "store" and worth_keeping(asked.sent):
             later = left(asked.sent, ambiguous=rules.upstreams[primary.upstream].settings.retry.ambiguous)
         untold = asked.untold if later or len(asked.accepted) == len(asked.sent) > 0 else []
         is_kept = bool(later or untold) and await self._keep(record, [primary], [*later, *untold])
-        if is_kept and later and not asked.accepted:
-            answer = match.source.success()
-        else:
-            answer = word(match.source, primary, asked, kept=is_kept and bool(later))
         if later and is_kept:
             line.targets[primary.target.name] += ",kept"
-        if match.route.explain:
-            losses = sum(len(translate(decoded, one.target).losses) for one in match.route.targets)
-            answer = replace(answer, headers={**answer.headers, "x-gateway-losses": str(losses)})
-        return answer
+            if not asked.accepted:
+                return source.success()
+        return word(source, primary, asked, kept=is_kept and bool(later))
 
     async def _introduce(self, rules: Rules, match: Match, minting: RouteTarget, kept: "Kept", line: Line) -> Answer:
         """A new visitor in store mode: all is kept but for what its own vendor takes at once and answers with ids."""
@@ -251,7 +258,7 @@ class Relay:
         optional = {
             "client": line.client,
             "copied": sorted(line.copied),
-            "refused": line.refused,
+            "refused": refused_names(line.refused),
             "error": line.error,
         }
         self._log.info("inbound", **fields, **{name: value for name, value in optional.items() if value})

@@ -27,6 +27,11 @@ class Asked(Struct, frozen=True):
         return [one for one in self.sent if one.accepted]
 
     @property
+    def is_taken(self) -> bool:
+        """Whether the vendor has all of it."""
+        return len(self.accepted) == len(self.sent) > 0 and not self.translation.refused
+
+    @property
     def untold(self) -> list[int]:
         """The interactions that it cannot be told and that are no ordinary traffic: they end as dead letters."""
         return [one.interaction for one in self.translation.refused if one.reason != "unsupported"]
@@ -74,8 +79,11 @@ def word(source: VendorMapping, primary: RouteTarget, asked: Asked, *, kept: boo
     """
     if not asked.sent:
         return _unsent(source, asked.translation)
-    worst = max(asked.sent, key=lambda one: (not one.accepted, one.status))
-    chosen = asked.accepted[0] if asked.accepted and (kept or primary.on_failure == "store") else worst
+    accepted = asked.accepted
+    if accepted and (kept or primary.on_failure == "store"):
+        chosen = accepted[0]
+    else:
+        chosen = max(asked.sent, key=lambda one: (not one.accepted, one.status))
     if chosen.failure is not None:
         return source.failure(chosen.failure)
     if chosen.answer is not None and source.NAME == primary.target.mapping.NAME and not _is_strange(chosen):
