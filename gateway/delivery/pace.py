@@ -130,6 +130,9 @@ class Pace:
 
     def learn(self, ended: Ended, now: float) -> None:
         """Learn how an attempt ended."""
+        if ended.outcome == "accepted" and not self._failures and not self._doubters:
+            self._grow()
+            return
         was_in_trouble = self.in_trouble
         at_bottom = self._limit <= 1.0
         if ended.status in (429, 503) or ended.timed_out:

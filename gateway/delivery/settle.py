@@ -70,8 +70,6 @@ def settle(  # noqa: PLR0913  # all that a verdict rests on, given by name
 
     `blamed`: the vendor took other inbounds since it first doubted this one, so the doubt is not about the account.
     """
-    if len(sent) == len(requests) and all(one.accepted for one in sent):
-        return Settlement(frozenset([index for one in requests for index in one.indices]), (), again=False)
     attempts = tuple(entry.attempts)
     spent = tries(entry) >= retry.attempts
     settled: set[int] = set()

@@ -67,6 +67,11 @@ class _Delivery:
         self.started = time.perf_counter()
         self.waiting: dict[int, Sending | asyncio.Task[None]] = {}
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether the vendor has everything."""
+        return len(self.sent) == len(self.plan.requests) and all(one.accepted for one in self.sent)
+
 
 class Worker:
     """Delivers one target's inbounds, oldest first, as fast as its upstream bears."""
@@ -239,6 +244,9 @@ class Worker:
         """Acknowledge what the attempts brought, or have it leased again later; gives the outcome in a word."""
         entry, todo, sent = delivery.entry, delivery.plan, delivery.sent
         now, store, retry = time.time(), self._store, self.upstream.settings.retry
+        if delivery.is_taken and not todo.letters and not store.traces(entry.record):
+            store.ack(self._name, entry)
+            return "delivered"
         self._remember(entry, sent, now, probing=delivery.probing)
         if todo.translation is not None and not (sent or todo.letters) and store.traces(entry.record):
             entry.attempts = [*entry.attempts, nothing(todo.translation, now)]

@@ -17,6 +17,10 @@ from gateway.store.log import Batch, Log, Row
 
 _LAZY: Final = 0.02
 """Seconds that acknowledgements wait for an append to share a commit with."""
+_CROWD: Final = 4
+"""Inbounds in one commit from which on many callers are at it, and the next commit is worth a wait for more."""
+_CROWDED: Final = 0.002
+"""Seconds from the beginning of one such commit to that of the next: each costs as much as dozens of inbounds."""
 _AGAIN: Final = 1.0
 """Seconds until what could not be written is tried again."""
 _QUEUED: Final = 64 << 20
@@ -46,6 +50,7 @@ class Commits:
         self._timer: asyncio.TimerHandle | None = None
         self._wanted = False
         self._joining = False
+        self._crowded, self._began_at = False, 0.0
         self._failed = False
         self._queued = 0
         self._held = 0
@@ -94,7 +99,11 @@ class Commits:
         """Write when all that arrives at this moment has joined, or as soon as the commit under way has ended."""
         if self._commit is None and not self._joining:
             self._joining = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            loop = asyncio.get_running_loop()
+            if self._crowded:
+                loop.call_at(self._began_at + _CROWDED, self.flush)
+            else:
+                loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write now, or as soon as the commit under way has ended."""
@@ -112,6 +121,7 @@ class Commits:
         batch, waiters, barriers = self.batch, self._waiters, self._barriers
         self.batch, self._waiters, self._barriers = Batch(), [], []
         self._first = batch.rows[0].position if batch.rows else None
+        self._crowded, self._began_at = len(batch.rows) >= _CROWD, asyncio.get_running_loop().time()
         self._commit = asyncio.create_task(self._write(batch, waiters, barriers))
 
     async def settled(self) -> None:

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from collections import deque
-from itertools import islice
 from typing import Final
 
 from gateway.store.contract import Record
@@ -10,6 +9,28 @@ from gateway.store.contract import Record
 _BYTES: Final = 8 << 20
 _OVERHEAD: Final = 1024
 """Bytes that a record takes beside its body."""
+_LEFT: Final = 1024
+"""Places of forgotten records that a route keeps before they are closed up."""
+
+
+class _Kept:
+    """One route's records in the order of their positions; the first `gone` places are empty."""
+
+    __slots__ = ("gone", "positions", "records")
+
+    def __init__(self) -> None:
+        self.gone = 0
+        self.positions: list[int] = []
+        self.records: list[Record | None] = []
+
+    def forget(self) -> int:
+        """Forget the oldest; gives the bytes of its body."""
+        record, self.records[self.gone] = self.records[self.gone], None
+        self.gone += 1
+        if self.gone >= _LEFT and self.gone * 2 > len(self.records):
+            del self.positions[: self.gone], self.records[: self.gone]
+            self.gone = 0
+        return 0 if record is None else len(record.body)
 
 
 class Recent:
@@ -17,26 +38,29 @@ class Recent:
 
     def __init__(self, bound: int = _BYTES) -> None:
         self._bound = bound
-        self._routes: dict[str, deque[tuple[int, Record]]] = {}
+        self._routes: dict[str, _Kept] = {}
         self._order: deque[str] = deque()
         self._bytes = 0
 
     def add(self, position: int, record: Record) -> None:
         """Remember a record; the oldest of all routes go where the bound is passed."""
-        self._routes.setdefault(record.route, deque()).append((position, record))
+        kept = self._routes.get(record.route) or self._routes.setdefault(record.route, _Kept())
+        kept.positions.append(position)
+        kept.records.append(record)
         self._order.append(record.route)
         self._bytes += len(record.body) + _OVERHEAD
         while self._bytes > self._bound:
             route = self._order.popleft()
-            _, oldest = self._routes[route].popleft()
-            self._bytes -= len(oldest.body) + _OVERHEAD
-            if not self._routes[route]:
+            oldest = self._routes[route]
+            self._bytes -= oldest.forget() + _OVERHEAD
+            if oldest.gone == len(oldest.records):
                 del self._routes[route]
 
     def read(self, route: str, start: int, count: int) -> list[tuple[int, Record]] | None:
         """A route's records from a position on; None where memory does not go back that far."""
-        records = self._routes.get(route)
-        if not records or records[0][0] > start:
+        kept = self._routes.get(route)
+        if kept is None or kept.positions[kept.gone] > start:
             return None
-        first = bisect_left(records, start, key=lambda one: one[0])
-        return list(islice(records, first, first + count))
+        first = bisect_left(kept.positions, start, kept.gone)
+        found = zip(kept.positions[first : first + count], kept.records[first : first + count], strict=True)
+        return [(position, record) for position, record in found if record is not None]
