@@ -4,6 +4,7 @@ The page holds no data: whoever may reach the port may load it. The names of ass
 that a browser keeps them for good.
 """
 
+import gzip
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -43,12 +44,12 @@ Node 20.19 or newer is needed. Install it, then run <code>make run</code>. All e
 
 
 class Asset(Struct, frozen=True):
-    """One file: its content, as it is and, where the build made it so, compressed."""
+    """One file: its content, as it is and compressed, its type, and its tag."""
 
     body: bytes
+    zipped: bytes
     kind: str
     tag: str
-    zipped: bytes | None = None
 
 
 class Page:
@@ -64,10 +65,10 @@ class Page:
         self._look()
         asset = self._assets.get(path)
         if asset is None and path == "/":
-            asset = _asset(_MISSING, ".html", None)
+            asset = _asset(_MISSING, ".html")
         if asset is None:
             raise AdminError(404, "the console has no such file")
-        body = asset.zipped if zips and asset.zipped is not None else asset.body
+        zips = zips and len(asset.zipped) < len(asset.body)
         headers = {
             "Content-Type": asset.kind,
             "Content-Security-Policy": POLICY,
@@ -77,7 +78,9 @@ class Page:
         }
         if known is not None and asset.tag in known:
             return Reply(304, headers=headers)
-        return Reply(200, body, headers | ({} if body is asset.body else {"Content-Encoding": "gzip"}))
+        if zips:
+            return Reply(200, asset.zipped, headers | {"Content-Encoding": "gzip"})
+        return Reply(200, asset.body, headers)
 
     def _look(self) -> None:
         """Read the files where they were built since they were last read."""
@@ -95,11 +98,10 @@ def _read(folder: Path) -> dict[str, Asset]:
     found: dict[str, Asset] = {}
     for file in sorted(folder.rglob("*")):
         if file.suffix in _TYPES and file.is_file():
-            zipped = file.with_name(f"{file.name}.gz")
             path = "/" if file == folder / "index.html" else f"/{file.relative_to(folder).as_posix()}"
-            found[path] = _asset(file.read_bytes(), file.suffix, zipped.read_bytes() if zipped.is_file() else None)
+            found[path] = _asset(file.read_bytes(), file.suffix)
     return found
 
 
-def _asset(body: bytes, suffix: str, zipped: bytes | None) -> Asset:
-    return Asset(body, _TYPES[suffix], f'"{blake2b(body, digest_size=12).hexdigest()}"', zipped)
+def _asset(body: bytes, suffix: str) -> Asset:
+    return Asset(body, gzip.compress(body, mtime=0), _TYPES[suffix], f'"{blake2b(body, digest_size=12).hexdigest()}"')

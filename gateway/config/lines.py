@@ -40,7 +40,7 @@ class Lines:
     def _read(self, node: "Node", base: Path) -> None:
         match node.type:
             case "pair":
-                key, value = node.named_children[0], node.named_children[-1]
+                key, value = [child for child in node.named_children if child.type != "comment"]
                 path = self._place(base, _keys(key), key)
                 self._read_value(value, path)
             case "table":

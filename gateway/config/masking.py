@@ -27,6 +27,8 @@ _HOLDERS: Final = frozenset({"headers"})
 """Tables whose keys are anybody's and whose values are credentials."""
 _REFERENCES: Final = frozenset({"env", "file"})
 """What says where a secret is kept."""
+_WORD: Final = 4
+"""Characters from which on a secret is looked for beside its own place."""
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 _ASSIGNMENT: Final = re.compile(r"""^(\s*(?:[\w.-]+|"[^"]*"|'[^']*')\s*=\s*)(\S.*)$""")
 _HARMLESS: Final = re.compile(r"^\s*(#|$|\[{1,2}[^=]*\]{1,2}\s*(#.*)?$|[\]}),]*\s*(#.*)?$)")
@@ -72,11 +74,13 @@ def masked_text(text: str, mappings: Mapping[str, type[VendorMapping]]) -> str:
     """A file's text as it may be shown."""
     names = Names(mappings)
     try:
-        tomllib.loads(text)
+        tree = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         shown = _by_lines(text, names)
     else:
         shown = _by_places(text, names)
+        for secret in _hidden_texts(tree, (), names):
+            shown = shown.replace(secret, MASK)
     return without_userinfo(names.comments(shown))
 
 
@@ -129,6 +133,18 @@ def _hidden(line: str) -> str:
 
 def _is_in(path: Path, table: tuple[str | None, ...]) -> bool:
     return len(path) > len(table) and all(name in (_ANY, step) for name, step in zip(table, path, strict=False))
+
+
+def _hidden_texts(value: Any, path: Path, names: Names) -> Iterator[str]:
+    """The texts in a tree that may not be shown: they may stand in comments, too."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _hidden_texts(member, (*path, key), names)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _hidden_texts(member, (*path, index), names)
+    elif isinstance(value, str) and len(value) >= _WORD and not names.shows(path):
+        yield value
 
 
 def _by_lines(text: str, names: Names) -> str:
