@@ -42,7 +42,8 @@ async def run(path: Path, mappings: Mappings, config: Config, announce: Callable
 
 async def _watch(service: Service, path: Path, look: asyncio.Event) -> None:
     """Reload when the content behind the file, or behind a secret's file, has changed and then stood still."""
-    applied = seen = _digests((path, *service.config.files))
+    seen = _digests((path, *service.config.files))
+    applied = seen | _loaded(service.config)
     while True:
         try:
             async with asyncio.timeout(_LOOK):
@@ -105,6 +106,12 @@ def _value(config: Config, name: str) -> object:
 def _digests(files: Iterable[Path]) -> dict[Path, bytes]:
     """A digest of each file's content, whatever links lead there."""
     return {file: _digest(file) for file in files}
+
+
+def _loaded(config: Config) -> dict[Path, bytes]:
+    """The digest of what was loaded, which an edit during the start may have replaced in the file."""
+    source = config.source
+    return {} if source is None else {source.path: hashlib.blake2b(source.text.encode()).digest()}
 
 
 def _digest(file: Path) -> bytes:

@@ -9,7 +9,8 @@ from gateway.config.masking import Names, masked_text
 from gateway.errors import ConfigFaults
 from gateway.serving import reload
 
-WHOLE = """# the keys: key = "commented-secret" and token = { env = "NAME" }
+WHOLE = """# the keys: key = "commented-secret"
+# or: token = { env = "NAME" }
 [admin]
 token = "admin-secret"      # a note
 [clients.shop]

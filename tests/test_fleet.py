@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from admin_calls import watching
 
 from gateway.sandbox import Sandbox
 
@@ -58,10 +59,22 @@ class Running:
         self.port, self.admin = ports
         self.path = path
 
-    async def click(self):
-        url = f"http://127.0.0.1:{self.port}{PATH}"
-        async with self.session.post(url, json=CLICK, headers={"DY-API-Key": "shop-key"}) as answer:
+    async def click(self, session=None, user="u-1", path=PATH):
+        url, body = f"http://127.0.0.1:{self.port}{path}", CLICK | {"user": {"id": user}}
+        async with (session or self.session).post(url, json=body, headers={"DY-API-Key": "shop-key"}) as answer:
             return answer.status
+
+    async def answers(self):
+        try:
+            async with aiohttp.ClientSession() as session:
+                return await self.click(session, "u-once") == 204
+        except aiohttp.ClientError:
+            return False
+
+    async def ask(self, path):
+        async with self.session.get(f"http://127.0.0.1:{self.admin}{path}") as answer:
+            assert answer.status == 200
+            return await answer.json()
 
     async def counted(self, name):
         async with self.session.get(f"http://127.0.0.1:{self.admin}/metrics") as answer:
@@ -171,6 +184,90 @@ async def test_all_processes_take_up_a_changed_configuration(tmp_path):
 
         for _ in range(5):
             await gateway.until(refused)
+
+
+async def test_what_every_process_accepts_is_shown_to_who_watches(tmp_path):
+    """Inbounds from all processes, their deliveries from the parent; a process that is started anew is told, too."""
+    async with serving(tmp_path, 2) as gateway:
+        async with watching(gateway.session, f"http://127.0.0.1:{gateway.admin}") as tail:
+            for _ in range(2):
+                shown = {}
+                for _ in range(20):
+                    async with aiohttp.ClientSession() as session:
+                        assert await gateway.click(session) == 204
+                while len(shown) < 40:
+                    name, told = await tail.next("inbound", "delivery")
+                    shown[name, told["request_id"]] = told
+                first = accepting_processes(gateway.process.pid)
+                for process in first:
+                    os.kill(process, signal.SIGKILL)
+
+                async def are_replaced(first=first):
+                    now = accepting_processes(gateway.process.pid)
+                    return len(now) == 2 and not set(first) & set(now) and await gateway.answers()
+
+                await gateway.until(are_replaced)
+        opened = await gateway.ask(f"/api/tail/{told['request_id']}")
+        assert opened["inbound"]["body"] == CLICK
+        assert opened["deliveries"][0]["answers"][0]["status"] == 204
+
+
+async def test_one_person_is_found_in_what_every_process_accepts(tmp_path):
+    """A filter is asked where the inbound is accepted: what does not fit never reaches the parent."""
+    async with serving(tmp_path, 2) as gateway:
+        url = f"http://127.0.0.1:{gateway.admin}"
+        async with watching(gateway.session, url, user="u-9", outcome="accepted") as tail:
+            for user in ("u-1", "u-9", "u-2"):
+                async with aiohttp.ClientSession() as session:
+                    assert await gateway.click(session, user) == 204
+            told = await tail.next("inbound")
+    assert told["interactions"][0]["user"] == "u-9"
+
+
+FORWARD = """
+[upstreams.gf]
+vendor = "gravity_field"
+base_url = "http://127.0.0.1:9"
+api_key = "k-k-k"
+[[routes]]
+name = "other"
+accepts = "dynamic_yield"
+prefix = "/other"
+clients = ["shop"]
+mode = "forward"
+[[routes.targets]]
+upstream = "gf"
+primary = true
+"""
+
+
+async def test_in_forward_mode_too_the_parent_knows_all(tmp_path):
+    """An edit right after the start; upstreams in trouble and refusals of processes that ask a vendor themselves."""
+    async with serving(tmp_path, 2) as gateway:
+        text = gateway.path.read_text().replace('clients = ["shop"]', 'clients = ["shop"]\nmode = "forward"')
+        gateway.path.write_text(text.replace('upstream = "dy"', 'upstream = "dy"\nprimary = true') + FORWARD)
+
+        async def is_forwarded():
+            modes = {route["mode"] for route in (await gateway.ask("/api/status"))["routes"]}
+            return modes == {"forward"} and await gateway.click(path="/other" + PATH) == 422
+
+        await gateway.until(is_forwarded)
+
+        async def is_told():
+            return bool((await gateway.ask("/api/samples?target=other/gf"))["kinds"])
+
+        await gateway.until(is_told)
+        (kind,) = (await gateway.ask("/api/samples?target=other/gf"))["kinds"]
+        assert (kind["reason"], kind["fields"], kind["samples"][0]["body"]) == ("missing", ["page.location"], CLICK)
+        await gateway.sandbox.stop()
+
+        async def is_open():
+            async with aiohttp.ClientSession() as session:
+                await gateway.click(session)
+            dy = next(one for one in (await gateway.ask("/api/status"))["upstreams"] if one["name"] == "dy")
+            return dy["breaker_open"] and await gateway.counted("gateway_breaker_open") == 1
+
+        await gateway.until(is_open)
 
 
 class _Down:

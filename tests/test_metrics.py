@@ -6,7 +6,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.admin.readings import Growth, hours_left
 from gateway.metrics import Metrics
+from gateway.refusals import Refusals
 from gateway.sandbox.faults import Rule
+from gateway.store.contract import Record
+from gateway.translate import Refused, Translation
 
 NAMES = {
     "gateway_inbound",
@@ -61,6 +64,12 @@ async def test_every_name_is_there_from_the_start(tmp_path):
     assert samples("gateway_upstream_held", upstream="vaix") == 0
     assert samples("gateway_store_bytes") > 0
     assert samples("gateway_store_hours_left") == float("inf")
+    for outcome in ("delivered", "retried", "dead"):
+        assert samples("gateway_deliveries_total", target="shop/vaix", vendor="vaix", outcome=outcome) == 0
+    for reason in ("unsupported", "missing", "unknown_id", "filtered", "dropped"):
+        assert samples("gateway_refused_total", target="shop/vaix", reason=reason) == 0
+    for outcome in ("applied", "refused"):
+        assert samples("gateway_config_reloads_total", outcome=outcome) == 0
 
 
 async def test_what_happens_is_counted(tmp_path):
@@ -104,6 +113,35 @@ def test_what_several_processes_counted_is_summed():
     assert samples("gateway_inbound_total", route="shop", vendor="vaix", status="204") == 2
     assert samples("gateway_inbound_total", route="site", vendor="auxia", status="200") == 1
     assert samples("gateway_inbound_seconds_count") == 3
+
+
+async def test_what_dies_unsent_is_counted(tmp_path):
+    """A dead letter that was never sent is a delivery that ended dead, as one is that its vendor refused."""
+    async with operated(tmp_path, SHOP.replace("vaix", "auxia")) as gateway:
+        await gateway.click(user={"dyid": "d-1"})
+        await gateway.dead()
+        _, samples = await scraped(gateway)
+    assert samples("gateway_deliveries_total", target="shop/auxia", vendor="auxia", outcome="dead") == 1
+    assert samples("gateway_refused_total", target="shop/auxia", reason="missing") == 1
+
+
+def test_what_other_processes_met_is_taken_up():
+    """Kinds of refusal add up, few samples of each travel, and both ends stay bounded."""
+    translation = Translation((), (Refused(0, "missing", ("user.id",)),), frozenset(), frozenset())
+    mine, other = Refusals(), Refusals()
+    for number in range(300):
+        other.note(
+            "shop/vaix", translation, Record(number, f"r-{number}", None, "shop", "vaix", "events", {}, {}, b"{}")
+        )
+    taken = other.taken()
+    assert list(other.kinds()) == []
+    mine.absorb(taken)
+    mine.absorb(taken)
+    (kind,) = mine.kinds()
+    assert (kind.count, [one.request_id for one in kind.samples[-2:]]) == (600, ["r-298", "r-299"])
+    for _ in range(50):
+        mine.absorb(taken)
+    assert len(kind.samples) == 100
 
 
 @pytest.mark.parametrize(

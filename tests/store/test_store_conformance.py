@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from store_calls import A, B, drained, letter, record, texts, until
 
 from gateway.errors import StoreFull
-from gateway.store.contract import Attempt, Filter, Lane
+from gateway.store.contract import Attempt, DeadGroup, Filter, Lane
 from gateway.store.embedded import DeadBounds
 from gateway.store.window import EXCEPTIONS, SIZE
 
@@ -466,6 +466,24 @@ async def test_dead_letters_are_listed_by_what_is_asked(engine, store):
         assert texts(await store.deadletters(chosen)) == expected
     assert await store.tally(Filter(limit=1)) == 3
     assert [(await store.backlog(name)).dead for name in ("shop/a", "shop/b")] == [2, 1]
+    await store.close()
+
+
+async def test_dead_letters_are_counted_by_what_they_died_of(engine, store):
+    """By target, reason and names, with the first and the last time of death."""
+    store.serve([A, B])
+    await appended(store, "1", "2", "3", "4")
+    one, two, three, four = await store.lease("shop/a", 4)
+    odd, now = ("properties.with space", 'properties."quoted"'), time.time()
+    store.dead("shop/a", [letter(one, at=now - 30), letter(two, at=now - 10), letter(three, at=now - 20)])
+    store.dead("shop/a", [letter(four, reason="missing", fields=odd, at=now)])
+    store.dead("shop/b", [letter(one, "shop/b", reason="missing", fields=("user.id",), at=now)])
+    store = await reopened(engine, store, [A, B])
+    assert sorted(await store.dead_groups(), key=str) == [
+        DeadGroup("shop/a", "missing", odd, 1, now, now),
+        DeadGroup("shop/a", "refused", (), 3, now - 30, now - 10),
+        DeadGroup("shop/b", "missing", ("user.id",), 1, now, now),
+    ]
     await store.close()
 
 
