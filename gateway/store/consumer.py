@@ -87,7 +87,8 @@ class Consumer:
         async with self._lock:
             self.known, self._ahead = False, 0
             self._counted = self._shared.commits.settled_below
-            self._ahead += await self._shared.log.count(self.target, self.window.spans(self._counted))
+            counted = await self._shared.log.count(self.target, self.window.spans(self._counted))
+            self._ahead += counted
             self.known = True
             self.event.set()
 

@@ -337,6 +337,24 @@ async def test_a_new_target_starts_with_what_comes_next(store):
     assert (await store.backlog("shop/b")).pending == 0
 
 
+async def test_what_is_committed_while_a_backlog_is_counted_counts_too(store, monkeypatch):
+    """An inbound that comes during the count is neither left out nor counted twice, and is leased."""
+    store.serve([A])
+    await appended(store, *map(str, range(10)))
+    count = store._log.count
+
+    async def slow_count(*arguments):
+        found = await count(*arguments)
+        await store.append(record("10"))
+        return found
+
+    monkeypatch.setattr(store._log, "count", slow_count)
+    store.serve([A, Lane("shop/b", "shop", from_start=True)])
+    await until(lambda: store._consumers["shop/b"].known)
+    assert (await store.backlog("shop/b")).pending == 11
+    assert await drained(store, "shop/b") == [*map(str, range(11))]
+
+
 async def test_a_new_target_may_start_with_what_is_kept(engine, store):
     """`from = "start"`: what another target has not finished yet, it gets too; its backlog is counted."""
     store.serve([A])
