@@ -17,7 +17,7 @@ help:
 	@echo "make soak    kill the gateway under load, 150 times, and count (ARGS=... goes to tests/soak.py)"
 	@echo "make check   lint, formatting, types, floors"
 	@echo "make format  mend formatting and what the linter can mend"
-	@echo "make bench   measure (ARGS=... goes to the bench)"
+	@echo "make bench   measure beside what people would use instead (ARGS=... goes to the bench)"
 	@echo "make lock    pin the dependencies anew (ARGS=--upgrade for newer ones)"
 	@echo "make clean   remove .venv and all caches"
 
@@ -59,6 +59,7 @@ check: $(READY)
 	$(PY) -m mypy examples/house_collector/house_collector.py
 	$(VENV)/bin/lint-imports
 	@sh scripts/console.sh
+	$(PY) -m bench report --check
 
 format: $(READY)
 	$(PY) -m ruff check --fix
@@ -77,5 +78,5 @@ lock: $(READY)
 		--quiet --output-file requirements.lock $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist gateway/admin/dist console/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .bench build dist gateway/admin/dist console/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

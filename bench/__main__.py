@@ -1,29 +1,96 @@
-"""`python -m bench [core] [startup] [accept] [forward] [client] [delivery] [slow-vendor]`: all without a name."""
+"""`python -m bench [JOB…] [--quick] [--minutes N]` measures; `python -m bench report [--check]` writes the document."""
 
-import platform
+import argparse
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
-from bench import client, core, delivery, http, slow_vendor, startup
+from bench import machine, report, tables
+from bench.compare import QUICK, Effort
+from bench.contenders import setup
+from bench.jobs import backlog, client, core, idle, loads, slow_vendor, soak, startup
+from bench.results import FOLDER, Outcome, Result, write
 
-BENCHES = {
-    "core": core.main,
-    "startup": startup.main,
-    "accept": http.accept,
-    "forward": http.forward,
-    "client": client.main,
-    "delivery": delivery.main,
-    "slow-vendor": slow_vendor.main,
+JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
+    "forward": loads.forward,
+    "shadow": loads.shadow,
+    "tls": loads.tls,
+    "accept": loads.accept,
+    "fan-out": loads.fan_out,
+    "slow-vendor": slow_vendor.run,
+    "idle": idle.run,
+    "startup": startup.run,
+    "backlog": backlog.run,
+    "client": client.run,
+    "core": core.run,
 }
+"""All but the soak, which is not part of the default run."""
 
 
-def main(names: list[str]) -> None:
-    """Run the named benches, or all."""
-    unknown = set(names) - BENCHES.keys()
-    if unknown:
-        sys.exit(f"no such bench: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
-    print(f"{platform.python_implementation()} {platform.python_version()} on {platform.machine()} {platform.system()}")
-    for name in names or BENCHES:
-        BENCHES[name]()
+def main(arguments: list[str]) -> int:
+    """Measure, or write the document."""
+    asked = _parsed(arguments)
+    if asked.jobs == ["report"]:
+        return _report(check=asked.check)
+    if not Path("/proc/self/stat").exists():
+        sys.exit("the bench reads CPU time and memory from /proc: it needs Linux")
+    setup.set_up()
+    began = time.monotonic()
+    for name in asked.jobs or JOBS:
+        effort = QUICK if asked.quick else Effort()
+        print(f"\n{name}", flush=True)
+        busy = machine.busy()
+        outcome = JOBS[name](effort) if name in JOBS else soak.run(asked.minutes)
+        _keep(name, outcome, asked, busy)
+    minutes = (time.monotonic() - began) / 60
+    print(f"\n{minutes:.1f} minutes; `python -m bench report` brings docs/performance.md up to date")
+    return 0
 
 
-main(sys.argv[1:])
+def _keep(name: str, outcome: Outcome, asked: argparse.Namespace, busy: float) -> None:
+    """Show what came of a job and write it down."""
+    result = Result(
+        job=name,
+        commit=machine.commit(),
+        day=machine.day(),
+        quick=asked.quick,
+        busy=busy,
+        machine=machine.described(),
+        versions=machine.versions(),
+        conditions=outcome.conditions,
+        rows=outcome.rows,
+        skipped=outcome.skipped,
+    )
+    write(result, asked.results)
+    print(tables.table(result))
+    print(tables.notes(result), flush=True)
+
+
+def _report(*, check: bool) -> int:
+    if not check:
+        report.write()
+    elif not report.is_current():
+        print("docs/performance.md is not what bench/results says: run `python -m bench report`", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "jobs", nargs="*", metavar="JOB", help=f"{', '.join(JOBS)}; soak; report. Default: all but these two"
+    )
+    parser.add_argument("--quick", action="store_true", help="short rounds, to see that it works; nothing to publish")
+    parser.add_argument("--minutes", type=int, default=20, help="of the soak (default: 20)")
+    parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
+    parser.add_argument("--check", action="store_true", help="report: only say whether the document is up to date")
+    asked = parser.parse_args(arguments)
+    unknown = set(asked.jobs) - {*JOBS, "soak", "report"}
+    if unknown or ("report" in asked.jobs and len(asked.jobs) > 1):
+        parser.error(f"no such job: {', '.join(sorted(unknown))}" if unknown else "report stands alone")
+    return asked
+
+
+sys.exit(main(sys.argv[1:]))

@@ -1,57 +1,25 @@
-"""The HTTP client that deliveries go by: CPU per exchange, beside aiohttp's client doing the same.
+"""The HTTP client that deliveries go by, or aiohttp's doing the same, as a process.
 
-Each contender is a process of its own with so many exchanges under way at a time against one vendor that answers 204.
-`python -m bench.client gateway|aiohttp PORT COUNT` prints the CPU µs and the wall µs per exchange of each round.
+`python -m bench.client gateway|aiohttp PORT COUNT` has so many exchanges with a vendor, 64 at a time, and prints the
+CPU µs and the wall µs of one.
 """
 
 import asyncio
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from statistics import median
 from typing import Final
 
 import uvloop
 
-from bench.bodies import BODIES
-from bench.processes import await_port, free, started
+from bench.click import BODY, PATH
 from gateway.contract import Answer, Outbound
 from gateway.delivery.http.client import Client, Limits
 from gateway.delivery.http.exchange import Outcome
 from gateway.delivery.http.tls import Trust
 
-_COUNT: Final = 30_000
-_ROUNDS: Final = 5
 _IN_FLIGHT: Final = 64
 _HEADERS: Final = {"content-type": "application/json", "dy-api-key": "dy-key", "user-agent": "bench"}
-_BODY: Final = next(
-    body for (vendor, name, _), body in BODIES.items() if (vendor, name) == ("dynamic_yield", "engagement")
-)
-
-
-def main() -> None:
-    """CPU µs per exchange of both clients, round by round in turn, and their ratio."""
-    print(f"\nThe client, {_IN_FLIGHT} exchanges in flight, {len(_BODY)} bytes each, {_COUNT} × {_ROUNDS} rounds")
-    found: dict[str, list[tuple[float, float]]] = {"gateway": [], "aiohttp": []}
-    port = free()
-    with started("-m", "bench.load", "vendor", str(port)):
-        await_port(port)
-        for _ in range(_ROUNDS):
-            for name, rounds in found.items():
-                rounds.append(_round(name, port))
-    print(f"{'':26}{'CPU µs':>9}{'wall µs':>9}")
-    reference = median(cpu for cpu, _ in found["aiohttp"])
-    for name, rounds in found.items():
-        cpu, wall = (median(one[index] for one in rounds) for index in range(2))
-        print(f"{name:26}{cpu:9.1f}{wall:9.1f}   {cpu / reference:.2f} × aiohttp")
-
-
-def _round(name: str, port: int) -> tuple[float, float]:
-    arguments = ("-m", "bench.client", name, str(port), str(_COUNT))
-    told = subprocess.run([sys.executable, *arguments], capture_output=True, check=True, timeout=120)  # noqa: S603
-    cpu, wall = map(float, told.stdout.split())
-    return cpu, wall
 
 
 async def _measure(run: Callable[[int], Awaitable[None]], count: int) -> None:
@@ -64,7 +32,7 @@ async def _measure(run: Callable[[int], Awaitable[None]], count: int) -> None:
 
 async def _gateway(port: int, count: int) -> None:
     client = Client(Limits(timeout=5.0, concurrency=512, keepalive=4.0), Trust().context)
-    outbound = Outbound("POST", f"http://127.0.0.1:{port}/v2/collect/user/engagement", _HEADERS, _BODY, (0,))
+    outbound = Outbound("POST", f"http://127.0.0.1:{port}{PATH}", _HEADERS, BODY, (0,))
 
     async def run(count: int) -> None:
         left, open_, over = count, count, asyncio.Event()
@@ -92,7 +60,7 @@ async def _gateway(port: int, count: int) -> None:
 async def _aiohttp(port: int, count: int) -> None:
     import aiohttp
 
-    url = f"http://127.0.0.1:{port}/v2/collect/user/engagement"
+    url = f"http://127.0.0.1:{port}{PATH}"
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=512, keepalive_timeout=4.0),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -107,7 +75,7 @@ async def _aiohttp(port: int, count: int) -> None:
                 nonlocal left
                 while left:
                     left -= 1
-                    async with session.post(url, data=_BODY, headers=_HEADERS, allow_redirects=False) as answer:
+                    async with session.post(url, data=BODY, headers=_HEADERS, allow_redirects=False) as answer:
                         await answer.read()
                         assert answer.status == 204
 

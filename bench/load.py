@@ -1,90 +1,56 @@
-"""A load of one request repeated over keep-alive connections, and the vendor that answers it: raw asyncio.
+"""The load: one click again and again over keep-alive connections, by wrk where it is there."""
 
-`python -m bench.load vendor PORT [DELAY_MS]` answers 204 to everything; `python -m bench.load send PORT COUNT
-CONNECTIONS KEY_HEADER PATH` reads a body from standard input and prints requests per second, p50 and p99 in
-milliseconds, and how many answers were no success.
-"""
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
 
-import asyncio
-import sys
-import time
+from msgspec import Struct, json
 
-import uvloop
+from bench.click import BODY, HEADERS, PATH
+from bench.contenders import FILES, programs
+from bench.processes import LOAD_CORE, module, pinned
 
-_ANSWER = b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"
-
-
-class Vendor(asyncio.Protocol):
-    """Answers each complete request, after a delay where one is set."""
-
-    delay = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A connection."""
-        self.transport, self.buffer = transport, b""
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of requests."""
-        self.buffer += data
-        while (end := self.buffer.find(b"\r\n\r\n")) >= 0:
-            head = self.buffer[:end].lower()
-            mark = head.find(b"content-length:")
-            length = int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
-            if len(self.buffer) < end + 4 + length:
-                return
-            self.buffer = self.buffer[end + 4 + length :]
-            if self.delay:
-                asyncio.get_running_loop().call_later(self.delay, self.transport.write, _ANSWER)
-            else:
-                self.transport.write(_ANSWER)
+CONNECTIONS: Final = 64
 
 
-async def vendor(port: int, delay_ms: float = 0.0) -> None:
-    """Answer until killed."""
-    Vendor.delay = delay_ms / 1000
-    server = await asyncio.get_running_loop().create_server(Vendor, "127.0.0.1", port)
-    await server.serve_forever()
+class Offered(Struct, frozen=True):
+    """What came of a load: milliseconds within which half and 99 % of the requests were answered, and the failures."""
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+    failed: int
 
 
-async def send(port: int, count: int, connections: int, request: bytes) -> str:
-    """Send `count` requests over so many connections; gives the figures as one line."""
-    left, taken, failed = count, [], 0
-
-    async def one() -> None:
-        nonlocal left, failed
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while left > 0:
-            left -= 1
-            started = time.perf_counter()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            mark = head.lower().find(b"content-length:")
-            length = int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
-            if length:
-                await reader.readexactly(length)
-            taken.append(time.perf_counter() - started)
-            failed += not head.startswith(b"HTTP/1.1 2")
-        writer.close()
-
-    started = time.perf_counter()
-    await asyncio.gather(*[one() for _ in range(connections)])
-    seconds = time.perf_counter() - started
-    taken.sort()
-    p50, p99 = taken[len(taken) // 2] * 1000, taken[int(len(taken) * 0.99)] * 1000
-    return f"{count / seconds:.0f} {p50:.2f} {p99:.2f} {failed}"
+def offer(port: int, seconds: int, connections: int = CONNECTIONS) -> Offered:
+    """Send the click for so many seconds, as fast as it is answered."""
+    with tempfile.TemporaryDirectory() as name:
+        file = Path(name) / "click.json"
+        file.write_bytes(BODY)
+        with pinned(LOAD_CORE):
+            ran = subprocess.run(  # noqa: S603  # wrk, or our own module
+                _command(port, seconds, connections, file),
+                capture_output=True,
+                check=True,
+                timeout=seconds + 60,
+                env={**os.environ, **programs.environment()},
+            )
+    return json.decode(ran.stdout.splitlines()[-1], type=Offered)
 
 
-def main(arguments: list[str]) -> None:
-    """Be the vendor or the load."""
-    if arguments[0] == "vendor":
-        uvloop.run(vendor(int(arguments[1]), *map(float, arguments[2:])))
-        return
-    port, count, connections, key, path = arguments[1:]
-    body = sys.stdin.buffer.read()
-    head = f"POST {path} HTTP/1.1\r\nHost: gateway\r\n{key}\r\nContent-Type: application/json\r\n"
-    request = f"{head}User-Agent: bench\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-    print(uvloop.run(send(int(port), int(count), int(connections), request)))
+def generator() -> str:
+    """What the load is made with."""
+    version = programs.version("wrk")
+    return f"wrk {version}" if version else "plain asyncio"
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def _command(port: int, seconds: int, connections: int, file: Path) -> list[str]:
+    wrk = programs.found("wrk")
+    if wrk is None or programs.version("wrk") is None:
+        return module("bench.plain", "send", port, seconds, connections)
+    fixed = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(FILES / "wrk.lua")]
+    headers = [f"{name}={value}" for name, value in HEADERS.items()]
+    return [str(wrk), *fixed, f"http://127.0.0.1:{port}{PATH}", "--", str(file), *headers]

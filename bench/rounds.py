@@ -12,12 +12,13 @@ class Measured(Struct, frozen=True):
 
     median: float
     spread: float
+    samples: list[float]
 
     @classmethod
     def of(cls, samples: list[float]) -> "Measured":
         """What a contender's samples come to."""
         low, _, high = quantiles(samples, n=4)
-        return cls(median(samples), high - low)
+        return cls(median(samples), high - low, samples)
 
     def __format__(self, spec: str) -> str:
         """`12.3 ±0.4`, both in the given format."""

@@ -1,0 +1,1 @@
+"""The jobs: what is measured, under which conditions."""
