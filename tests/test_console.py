@@ -6,6 +6,7 @@ with CI=true.
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -137,6 +138,20 @@ async def test_the_tail_is_filtered_paused_and_cleared(console, gateway):
     await console.see("Nothing that fits has passed")
 
 
+async def test_the_tail_holds_still_under_the_pointer(console, gateway):
+    """While one points at the list it does not move; what came meanwhile is counted, and shown afterwards."""
+    await console.open("tail")
+    await console.until("document.querySelector('.news.live')")
+    await gateway.click("u-1", "r-1")
+    await console.page.locator(".tail tbody tr").hover()
+    await console.see("held, 0 new")
+    await gateway.click("u-2", "r-2")
+    await console.see("held, 1 new")
+    assert await console.page.locator(".tail tbody tr").count() == 1
+    await console.page.mouse.move(1, 1)
+    await console.until("document.querySelectorAll('.tail tbody tr').length === 2")
+
+
 async def test_the_tail_says_when_it_samples(console, gateway):
     """When more passes than is shown, the tail says what share it shows; it never holds more than 500 rows."""
     await console.open("tail")
@@ -236,7 +251,8 @@ async def test_config_shows_why_a_file_was_refused_and_what_the_next_changed(con
     good = gateway.path.read_text()
     gateway.path.write_text(good.replace('name = "shop"', 'nam = "shop"'))
     await reload(gateway.service, gateway.path)
-    await console.open("config")
+    await console.open()
+    await console.page.get_by_role("link", name="Config refused").click()
     await console.see("The file was refused at")
     line = 1 + gateway.path.read_text().splitlines().index('nam = "shop"')
     assert f"line {line}:" in await console.text(".faults")
@@ -307,6 +323,21 @@ async def test_a_token_is_asked_for(browser, tmp_path):
         assert "admin-token" not in cookie["value"]
         await shown.press("Log out")
         await shown.page.get_by_label("Admin token").wait_for()
+
+
+async def test_a_gateway_that_is_gone_is_told(browser, tmp_path):
+    """When no news comes the page says so, and of when it is what it shows."""
+    async with AsyncExitStack() as running:
+        gateway = await running.enter_async_context(operated(tmp_path))
+        async with looking(browser, gateway.admin_url) as shown:
+            await shown.open()
+            await shown.see("Nothing is held up")
+            await running.aclose()
+            await shown.see("No news from the gateway: what is shown is of")
+            await shown.page.goto("about:blank")
+            shown.asked.pop()
+            assert shown.complaints == [one for one in shown.complaints if "ERR_" in one]
+            shown.complaints.clear()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

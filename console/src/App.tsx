@@ -2,11 +2,12 @@
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { locked, read, write } from "./api";
-import { short } from "./format";
+import { clock, short } from "./format";
 import { Help, isHelpOpen, useKeys } from "./keys";
 import { href, place, VIEWS, type View } from "./router";
-import { hush, listen, news, status } from "./stream";
+import { hush, isRefused, listen, news, status } from "./stream";
 import { choice, turn } from "./theme";
+import type { Configuration } from "./types";
 import { Config } from "./views/Config";
 import { DeadLetters } from "./views/DeadLetters";
 import { Flow } from "./views/Flow";
@@ -51,6 +52,13 @@ function Console({ isSession }: { isSession: boolean }) {
   const { view } = place.value;
   const main = useRef<HTMLElement>(null);
   useKeys();
+  useEffect(() => {
+    read<Configuration>("/api/config")
+      .then((told) => {
+        isRefused.value = told.last?.outcome === "refused";
+      })
+      .catch(() => undefined);
+  }, []);
   // The tail listens with its own filters; every other view to statuses alone.
   useEffect(() => (view === "tail" ? undefined : listen(null)), [view]);
   useEffect(() => {
@@ -65,10 +73,26 @@ function Console({ isSession }: { isSession: boolean }) {
       </button>
       <Header view={view} isSession={isSession} />
       <main id="main" ref={main} tabIndex={-1} aria-label={VIEWS[view]}>
+        <Stale />
         <Shown />
       </main>
       {isHelpOpen.value && <Help />}
     </>
+  );
+}
+
+/** What is shown when nothing new comes: since when it is old. */
+function Stale() {
+  const isStale = news.value === "lost";
+  return (
+    <div role="alert">
+      {isStale && (
+        <p class="failure">
+          <span aria-hidden="true">▲ </span>
+          No news from the gateway{status.value && `: what is shown is of ${clock(status.value.now)} UTC`}.
+        </p>
+      )}
+    </div>
   );
 }
 
@@ -85,6 +109,12 @@ function Header({ view, isSession }: { view: View; isSession: boolean }) {
           <a key={one} href={href(one)} aria-current={one === view ? "page" : undefined}>
             {VIEWS[one]}
             {one === "dead" && dead > 0 && <span class="badge">{short(dead)}</span>}
+            {one === "config" && isRefused.value && (
+              <span class="badge" title="the last edit was refused">
+                <span aria-hidden="true">!</span>
+                <span class="sr">refused</span>
+              </span>
+            )}
           </a>
         ))}
       </nav>

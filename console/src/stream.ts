@@ -11,12 +11,14 @@ export const status = signal<Status | null>(null);
 export const news = signal<"connecting" | "live" | "lost">("connecting");
 /** How often the configuration was reloaded, or refused, while the page looked. */
 export const reloads = signal(0);
+/** Whether the last edit of the configuration was refused. */
+export const isRefused = signal(false);
 /** What the last minutes were like. */
 export const past = new History();
 
 const RETRY = 3000;
 const SILENCE = 5000;
-const SPACING = 100;
+const SPACING = 200;
 
 let source: EventSource | null = null;
 let asked = "";
@@ -61,7 +63,8 @@ function open(): void {
   on<Delivery>("delivery", queue);
   on<{ sampling: number; skipped?: number }>("hello", (told) => sample(told));
   on<{ sampling: number; skipped?: number }>("tail", (told) => sample(told));
-  on("reload", () => {
+  on<{ outcome: string }>("reload", (told) => {
+    isRefused.value = told.outcome === "refused";
     reloads.value += 1;
   });
   opened.onerror = () => void broken(opened);

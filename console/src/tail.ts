@@ -16,6 +16,8 @@ export interface Row {
 export const rows = signal<readonly Row[]>([]);
 /** Whether the list stands still. */
 export const isPaused = signal(false);
+/** Whether it stands still for as long as someone points at it or has the focus in it. */
+export const isHeld = signal(false);
 /** How many inbounds came while it stood still. */
 export const unseen = signal(0);
 /** What share is shown, and how many were left out, while the tail samples. */
@@ -35,7 +37,7 @@ export function take(events: readonly (Inbound | Delivery)[]): void {
     }
     kept.delete(id);
   }
-  if (isPaused.value) {
+  if (isPaused.value || isHeld.value) {
     unseen.value += fresh;
   } else {
     show();
@@ -52,13 +54,23 @@ export function clear(): void {
 /** Stand still, or go on. */
 export function pause(paused: boolean): void {
   isPaused.value = paused;
-  if (!paused) {
-    unseen.value = 0;
+  goOn();
+}
+
+/** Hold it, or let go. */
+export function hold(held: boolean): void {
+  isHeld.value = held;
+  goOn();
+}
+
+function goOn(): void {
+  if (!isPaused.value && !isHeld.value) {
     show();
   }
 }
 
 function show(): void {
+  unseen.value = 0;
   rows.value = [...kept.values()].reverse();
 }
 

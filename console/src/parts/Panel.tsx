@@ -18,13 +18,17 @@ export function Panel({ title, back, children }: Props) {
     heading.current?.focus();
     return () => (before instanceof HTMLElement && before.isConnected ? before.focus() : undefined);
   }, []);
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
-      location.hash = back;
-    }
-  };
+  useEffect(() => {
+    const close = (event: KeyboardEvent) => {
+      if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+        location.hash = back;
+      }
+    };
+    addEventListener("keydown", close);
+    return () => removeEventListener("keydown", close);
+  }, [back]);
   return (
-    <aside class="panel card" aria-label={spelled(title, 200)} onKeyDown={onKeyDown}>
+    <aside class="panel card" aria-label={spelled(title, 200)}>
       <div class="panel-head">
         <h2 ref={heading} tabIndex={-1}>
           <Inert text={title} cut={200} />

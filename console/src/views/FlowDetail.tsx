@@ -38,10 +38,15 @@ export function Detail({ target, status }: { target: Target; status: Status }) {
       <p class="links">
         <a href={href("tail", { target: target.name })}>its live tail</a>
         <a href={href("dead", { target: target.name })}>its dead letters</a>
-        <a href={href("translate", { target: target.upstream ?? undefined })}>what it would be told</a>
+        <a href={href("translate", { source: accepted(target, status), target: target.name })}>what it would be told</a>
       </p>
     </Panel>
   );
+}
+
+/** The vendor whose clients the target's route takes. */
+function accepted(target: Target, status: Status): string | undefined {
+  return status.routes.find((one) => one.name === target.route)?.accepts;
 }
 
 function facts(target: Target): [string, string][] {

@@ -4,7 +4,7 @@ import { count } from "../format";
 import { Empty } from "../parts/Bits";
 import { change, place } from "../router";
 import { listen, status } from "../stream";
-import { clear, isPaused, pause, rows, sampling, unseen } from "../tail";
+import { clear, hold, isHeld, isPaused, pause, rows, sampling, unseen } from "../tail";
 import { OpenedRow } from "./TailOpened";
 import { Rows } from "./TailRows";
 
@@ -19,7 +19,10 @@ export function Tail() {
   useEffect(() => {
     clear();
     listen(filters);
-    return () => listen(null);
+    return () => {
+      hold(false);
+      listen(null);
+    };
   }, [asked]);
   return (
     <div class={params.id ? "split open" : "split"}>
@@ -46,8 +49,11 @@ function nothing(isFiltered: boolean): string {
 function Still() {
   return (
     <span class="acts">
-      <span role="status" class="soft">
-        {isPaused.value ? `paused, ${count(unseen.value)} new` : `${count(rows.value.length)} shown`}
+      <span class="soft number">
+        <span role="status">{isPaused.value && "paused"}</span>
+        {isPaused.value || isHeld.value
+          ? `${isPaused.value ? "" : "held"}, ${count(unseen.value)} new`
+          : `${count(rows.value.length)} kept`}
       </span>
       <button type="button" aria-pressed={isPaused.value} onClick={() => pause(!isPaused.value)}>
         {isPaused.value ? "Resume" : "Pause"}

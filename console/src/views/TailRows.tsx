@@ -1,38 +1,63 @@
 // The rows of the tail; a row is drawn again only when something came for it.
 import { Component } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { clock } from "../format";
 import { Chip } from "../parts/Bits";
 import { Inert } from "../parts/Inert";
 import { Scroll } from "../parts/Scroll";
 import { href, place } from "../router";
 import { status } from "../stream";
-import { type Row, rows } from "../tail";
+import { hold, type Row, rows } from "../tail";
 import type { Delivery, Inbound } from "../types";
 
-/** The list. */
+const DRAWN = 60;
+
+/** The list; what is far below is drawn when one scrolls there. */
 export function Rows() {
   const { params } = place.value;
+  const [most, setMost] = useState(DRAWN);
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => (list.current ? still(list.current, setMost) : undefined), []);
   return (
     <Scroll kind="scroll tall" label="Interactions">
-      <table class="tail stack">
-        <thead>
-          <tr>
-            <th scope="col">UTC</th>
-            <th scope="col">What</th>
-            <th scope="col">User</th>
-            <th scope="col">Route</th>
-            <th scope="col">Answer</th>
-            <th scope="col">Targets, −n: fields lost</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.value.map((row) => (
-            <Line key={row.id} row={row} isOpen={params.id === row.id} />
-          ))}
-        </tbody>
-      </table>
+      <div ref={list}>
+        <table class="tail stack">
+          <thead>
+            <tr>
+              <th scope="col">UTC</th>
+              <th scope="col">What</th>
+              <th scope="col">User</th>
+              <th scope="col">Route</th>
+              <th scope="col">Answer</th>
+              <th scope="col">Targets, −n: fields lost</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.value.slice(0, most).map((row) => (
+              <Line key={row.id} row={row} isOpen={params.id === row.id} />
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Scroll>
   );
+}
+
+/** A list holds still under the pointer and the focus, and grows as one nears its end. */
+function still(list: HTMLElement, setMost: (change: (most: number) => number) => void): () => void {
+  const region = list.parentElement as HTMLElement;
+  const stop = new AbortController();
+  const on = (name: string, run: () => void) => region.addEventListener(name, run, { signal: stop.signal });
+  on("pointerenter", () => hold(true));
+  on("pointerleave", () => hold(region.contains(document.activeElement)));
+  on("focusin", () => hold(true));
+  on("focusout", () => hold(region.matches(":hover")));
+  on("scroll", () => {
+    const isTop = region.scrollTop < 10;
+    const isNearEnd = region.scrollTop + region.clientHeight > region.scrollHeight - 600;
+    setMost((most) => (isTop ? DRAWN : isNearEnd ? most + DRAWN : most));
+  });
+  return () => stop.abort();
 }
 
 interface Props {

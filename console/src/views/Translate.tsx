@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { isAborted, Problem, worded, writeText } from "../api";
 import { type Draft, isGet, pretty } from "../draft";
+import { many } from "../format";
 import { useLoaded } from "../load";
 import { Copy, Empty, Failure, Leftovers, Request } from "../parts/Bits";
 import { Facts } from "../parts/Facts";
@@ -103,13 +104,16 @@ function Meaning({ told }: { told: Translated }) {
 
 function Outbounds({ told }: { told: Translated }) {
   return (
-    <div aria-live="polite">
+    <>
+      <p class="sr" role="status">
+        {many(told.requests.length, "request")}, {told.losses.length} lost, {told.refused.length} refused
+      </p>
       <Leftovers {...told} />
       {told.requests.length === 0 && <Empty>Nothing would be sent.</Empty>}
       {told.requests.map((request, index) => (
         <Request key={index} request={request} />
       ))}
-    </div>
+    </>
   );
 }
 
