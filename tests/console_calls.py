@@ -9,11 +9,14 @@ import pytest
 from playwright.async_api import async_playwright
 from processes import ROOT
 
+from gateway.sandbox.faults import Rule
+
 BUILT = ROOT / "gateway" / "admin" / "dist"
 AXE = ROOT / "console" / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = {"flow": "Flow", "tail": "Tail", "dead": "Dead letters", "translate": "Translate", "config": "Config"}
 PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 1360, "height": 900}
+HOSTILE = "<img src=x onerror=document.title='taken'>\u202egnp.exe\u0000\u200b<script>document.title='taken'</script>"
 _ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -109,3 +112,35 @@ async def looking(browser, url, *, viewport=None, scheme="light"):
         assert [one for one in console.asked if not one.startswith((url, "data:"))] == []
     finally:
         await context.close()
+
+
+async def died(gateway, count=1):
+    """As many dead letters of Vaix, which then is well again."""
+    gateway.sandbox.faults.set(Rule("vaix", "422", count=count))
+    for number in range(count):
+        await gateway.click(f"u-{number}", f"r-{number}")
+    return await gateway.dead(count)
+
+
+async def everywhere(console, gateway):
+    """Go to every view, with something in it, and to what can be opened there."""
+    (letter,) = await died(gateway)
+    for place in (*VIEWS, "flow?target=shop%2Fvaix", f"dead?id={letter['id']}", "tail?id=r-9"):
+        await console.open(place)
+        await console.page.locator("main h2").first.wait_for()
+        if place == "tail":
+            await console.until("document.querySelector('.news.live')")
+            await gateway.click(HOSTILE + "x" * 300, "r-9")
+            await console.page.locator(".tail").wait_for()
+        yield place
+
+
+async def is_inert(console, length):
+    """Nothing of a hostile interaction acts, hides or fills the page."""
+    told = await console.text(".panel")
+    for fact in ("<script>", "⟨202E⟩", "⟨0000⟩", "⟨200B⟩", f"show all ({length:,} characters)"):
+        assert fact in told, fact
+    assert "\u202e" not in told
+    assert len(told) < 20_000
+    assert await console.page.locator("img, main script").count() == 0
+    assert "taken" not in await console.page.title()

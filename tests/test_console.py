@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from console_calls import BUILT, PHONE, VIEWS, browsing, looking
+from console_calls import BUILT, HOSTILE, PHONE, browsing, died, everywhere, is_inert, looking
 from gateway_calls import KEY
 from operating_calls import SHOP, operated
 from test_golden import STORIES, read, replay
@@ -20,7 +20,6 @@ from gateway.serving import reload
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HOSTILE = "<img src=x onerror=document.title='taken'>\u202egnp.exe\u0000\u200b<script>document.title='taken'</script>"
 TERMS = """
 [[routes]]
 name = "some"
@@ -47,14 +46,6 @@ async def gateway(tmp_path):
 async def console(browser, gateway):
     async with looking(browser, gateway.admin_url) as shown:
         yield shown
-
-
-async def died(gateway, count=1):
-    """As many dead letters of Vaix, which then is well again."""
-    gateway.sandbox.faults.set(Rule("vaix", "422", count=count))
-    for number in range(count):
-        await gateway.click(f"u-{number}", f"r-{number}")
-    return await gateway.dead(count)
 
 
 async def test_flow_shows_routes_with_what_flows_to_their_targets(console, gateway):
@@ -289,17 +280,6 @@ async def test_hostile_strings_are_inert(console, gateway):
     await is_inert(console, 100_000)
 
 
-async def is_inert(console, length):
-    """Nothing of a hostile interaction acts, hides or fills the page."""
-    told = await console.text(".panel")
-    for fact in ("<script>", "⟨202E⟩", "⟨0000⟩", "⟨200B⟩", f"show all ({length:,} characters)"):
-        assert fact in told, fact
-    assert "\u202e" not in told
-    assert len(told) < 20_000
-    assert await console.page.locator("img, main script").count() == 0
-    assert "taken" not in await console.page.title()
-
-
 async def test_a_token_is_asked_for(browser, tmp_path):
     """The page asks for the admin token; a wrong one is refused, the right one opens a session of the browser."""
     async with (
@@ -343,22 +323,16 @@ async def test_a_gateway_that_is_gone_is_told(browser, tmp_path):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_nobody_is_kept_out(browser, gateway, scheme):
     """In light and in dark no view has a serious or critical violation of axe's rules, also with something opened."""
-    (letter,) = await died(gateway)
     async with looking(browser, gateway.admin_url, scheme=scheme) as shown:
-        for place in (*VIEWS, "flow?target=shop%2Fvaix", f"dead?id={letter['id']}"):
-            await shown.open(place)
-            await shown.page.locator("main h2").first.wait_for()
+        async for place in everywhere(shown, gateway):
             assert await shown.page.evaluate("document.documentElement.dataset.theme") == scheme
             assert await shown.barriers() == [], place
 
 
 async def test_a_phone_shows_it_without_scrolling_sideways(browser, gateway):
     """At 360 pixels every view fits the width, also with something opened."""
-    (letter,) = await died(gateway)
     async with looking(browser, gateway.admin_url, viewport=PHONE) as shown:
-        for place in (*VIEWS, "flow?target=shop%2Fvaix", f"dead?id={letter['id']}"):
-            await shown.open(place)
-            await shown.page.locator("main h2").first.wait_for()
+        async for place in everywhere(shown, gateway):
             assert await shown.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], place
 
 

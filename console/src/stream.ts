@@ -23,6 +23,7 @@ const SPACING = 200;
 let source: EventSource | null = null;
 let asked = "";
 let heard = 0;
+let toldAt = 0;
 let waiting: (Inbound | Delivery)[] = [];
 let isScheduled = false;
 
@@ -70,7 +71,13 @@ function open(): void {
   opened.onerror = () => void broken(opened);
 }
 
+/** The gateway's clock in seconds, by its last status and what has passed since. */
+export function gatewayNow(): number {
+  return (status.value ? Date.parse(status.value.now) + Date.now() - toldAt : Date.now()) / 1000;
+}
+
 function hear(told: Status): void {
+  toldAt = Date.now();
   past.add(told);
   status.value = told;
   news.value = "live";

@@ -68,7 +68,7 @@ function Grid({ pairs, chosen, onChoose }: GridProps) {
 
 function Cell({ pair, isChosen, onChoose }: { pair: Fidelity; isChosen: boolean; onChoose: (key: string) => void }) {
   if (pair.source === pair.target) {
-    return <span class="soft">as it came</span>;
+    return <span class="soft same">as it came</span>;
   }
   const kinds = pair.carried.length + Object.keys(pair.refused).length;
   const tone = pair.carried.length === kinds ? "ok" : "wait";

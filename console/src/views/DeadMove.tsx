@@ -4,7 +4,7 @@ import { worded, write } from "../api";
 import { count, many } from "../format";
 import { Ask } from "../parts/Ask";
 import { Failure } from "../parts/Bits";
-import { status } from "../stream";
+import { gatewayNow } from "../stream";
 
 export type Word = "replay" | "discard";
 
@@ -33,7 +33,7 @@ interface Props {
 
 /** The question. What dies after it was asked is not meant. */
 export function Move({ word, chosen, what, onClose }: Props) {
-  const [bounded] = useState<Chosen>(() => (chosen.ids ? chosen : { ...chosen, before: moment() }));
+  const [bounded] = useState<Chosen>(() => (chosen.ids ? chosen : { ...chosen, before: gatewayNow() }));
   const [would, setWould] = useState<number | null>(null);
   const [done, setDone] = useState<number | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -92,9 +92,4 @@ function move(word: Word, asked: Chosen & { dry_run?: boolean }): Promise<Moved>
   return word === "replay"
     ? write<Moved>("POST", "/api/deadletters/replay", asked)
     : write<Moved>("DELETE", "/api/deadletters", asked);
-}
-
-/** Now, by the gateway's clock. */
-function moment(): number {
-  return (status.value ? Date.parse(status.value.now) : Date.now()) / 1000 + 1;
 }
