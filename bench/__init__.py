@@ -1,5 +1,6 @@
-"""What the gateway costs, beside what it is measured against: run all with `python -m bench`, or name some.
+"""What the gateway costs beside what people would use instead.
 
-Every script runs its contenders interleaved in one process or against one load, and prints medians with their spread
-and ratios: ratios travel between machines, absolute figures do not.
+`python -m bench` runs all jobs, or those that are named, and writes what it measures into `bench/results`;
+`python -m bench report` makes the figures of docs/performance.md of them. Contenders run on a core of their own, in
+turn, round by round. Ratios travel between machines, absolute figures do not.
 """

@@ -1,6 +1,7 @@
 """`python -m bench [JOB…] [--quick] [--minutes N]` measures; `python -m bench report [--check]` writes the document."""
 
 import argparse
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from bench import machine, report, tables
 from bench.compare import QUICK, Effort
 from bench.contenders import setup
 from bench.jobs import backlog, client, core, idle, loads, slow_vendor, soak, startup
+from bench.processes import LOAD_CORE, NotListening, pinned
 from bench.results import FOLDER, Outcome, Result, write
 
 JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
@@ -18,6 +20,7 @@ JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
     "shadow": loads.shadow,
     "tls": loads.tls,
     "accept": loads.accept,
+    "console": loads.console,
     "fan-out": loads.fan_out,
     "slow-vendor": slow_vendor.run,
     "idle": idle.run,
@@ -38,22 +41,27 @@ def main(arguments: list[str]) -> int:
         sys.exit("the bench reads CPU time and memory from /proc: it needs Linux")
     setup.set_up()
     began = time.monotonic()
-    for name in asked.jobs or JOBS:
-        effort = QUICK if asked.quick else Effort()
-        print(f"\n{name}", flush=True)
-        busy = machine.busy()
-        outcome = JOBS[name](effort) if name in JOBS else soak.run(asked.minutes)
-        _keep(name, outcome, asked, busy)
+    with pinned(LOAD_CORE):
+        failed = [name for name in asked.jobs or JOBS if not _measured(name, asked)]
     minutes = (time.monotonic() - began) / 60
     print(f"\n{minutes:.1f} minutes; `python -m bench report` brings docs/performance.md up to date")
-    return 0
+    if failed:
+        print(f"failed, so that earlier results stand: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
 
 
-def _keep(name: str, outcome: Outcome, asked: argparse.Namespace, busy: float) -> None:
-    """Show what came of a job and write it down."""
+def _measured(name: str, asked: argparse.Namespace) -> bool:
+    """Run a job, show what came of it and write it down; gives whether it succeeded."""
+    print(f"\n{name}", flush=True)
+    busy, commit = machine.busy(), machine.commit()
+    try:
+        outcome = JOBS[name](QUICK if asked.quick else Effort()) if name in JOBS else soak.run(asked.minutes)
+    except (AssertionError, OSError, NotListening, subprocess.SubprocessError) as fault:
+        print(f"  failed: {fault}", file=sys.stderr)
+        return False
     result = Result(
         job=name,
-        commit=machine.commit(),
+        commit=commit,
         day=machine.day(),
         quick=asked.quick,
         busy=busy,
@@ -66,6 +74,7 @@ def _keep(name: str, outcome: Outcome, asked: argparse.Namespace, busy: float) -
     write(result, asked.results)
     print(tables.table(result))
     print(tables.notes(result), flush=True)
+    return True
 
 
 def _report(*, check: bool) -> int:

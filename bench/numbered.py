@@ -46,7 +46,7 @@ async def _answer(port: int, file: Path) -> None:
 
 
 class Offered(Struct):
-    """One phase of a load: its clicks' numbers, how long each answer took, and how many there were none for."""
+    """One phase of a load: its clicks' numbers, how long each waited for its answer, and how many got none."""
 
     first: int
     after: int = 0
@@ -55,7 +55,7 @@ class Offered(Struct):
 
     def percentile(self, part: float) -> float:
         """Milliseconds within which that part of all was answered."""
-        return sorted(self.seconds)[int(len(self.seconds) * part)] * 1000 if self.seconds else float("inf")
+        return sorted(self.seconds)[int(len(self.seconds) * part)] * 1000
 
 
 class Load:
@@ -80,7 +80,6 @@ class Load:
         for task in late:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        found.failed += len(late)
         found.after = self._sent
         return found
 
@@ -89,24 +88,29 @@ class Load:
         body = BODY.replace(USER.encode(), b"u-%d" % self._sent)
         fields = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
         head = f"POST {PATH} HTTP/1.1\r\nHost: gateway\r\n{fields}Content-Length: {len(body)}\r\n\r\n"
-        asked = time.perf_counter()
-        async with self._slots:
-            try:
+        asked, status = time.perf_counter(), 0
+        try:
+            async with self._slots:
                 status = await self._exchange(head.encode() + body)
-            except (OSError, asyncio.IncompleteReadError):
-                status = 0
-        found.seconds.append(time.perf_counter() - asked)
-        found.failed += status not in (200, 204)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # counted as any other failure
+        finally:
+            found.seconds.append(time.perf_counter() - asked)
+            found.failed += status not in (200, 204)
 
     async def _exchange(self, request: bytes) -> int:
         if self._free:
             reader, writer = self._free.pop()
         else:
             reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        mark = head.lower().find(b"content-length:")
-        await reader.readexactly(int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0)
+        try:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            mark = head.lower().find(b"content-length:")
+            await reader.readexactly(int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0)
+        except BaseException:
+            writer.close()
+            raise
         self._free.append((reader, writer))
         return int(head[9:12])
 

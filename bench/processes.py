@@ -89,17 +89,21 @@ def tree(pid: int) -> list[int]:
 
 def cpu(pid: int) -> float:
     """User and system seconds that a tree of processes has used, with those of it that have ended."""
-    ticks = 0
-    for one in tree(pid):
-        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))
-    return ticks / os.sysconf("SC_CLK_TCK")
+    fields = (text.rpartition(")")[2].split() for text in _told(pid, "stat"))
+    return sum(sum(map(int, one[11:15])) for one in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> float:
     """Megabytes of memory that a tree of processes has in use; what they share counts once for each."""
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in tree(pid))
+    pages = sum(int(text.split()[1]) for text in _told(pid, "statm"))
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _told(pid: int, name: str) -> Iterator[str]:
+    """What the system tells of each process of a tree that has not ended meanwhile."""
+    for one in tree(pid):
+        with contextlib.suppress(OSError):
+            yield Path(f"/proc/{one}/{name}").read_text()
 
 
 def await_port(port: int, process: Process | None = None) -> None:

@@ -35,6 +35,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "shadow": _LOAD,
     "tls": _LOAD,
     "accept": _LOAD,
+    "console": _LOAD,
     "fan-out": (
         Column("deliveries/s", "deliveries_per_second", ",.0f", spread=True),
         Column("CPU µs", "cpu_us", ".1f", spread=True),
@@ -47,6 +48,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
         Column("memory MB, most", "memory_mb"),
         Column("told, untroubled vendors", "arrived_percent", ".2f"),
         Column("told, troubled vendors", "arrived_troubled_percent", ".2f"),
+        Column("told again", "told_again"),
         Column("backlog", "backlog", ",.0f"),
         Column("drained/s", "drained_per_second", ",.0f"),
     ),
@@ -80,6 +82,8 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
 
 def table(result: Result) -> str:
     """A row for each contender, or for each of its phases; for the core a row for each body."""
+    if not result.rows:
+        return "Not measured."
     if result.job == "core":
         return _core(result)
     columns = [one for one in COLUMNS[result.job] if any(one.figure in row.figures for row in result.rows)]
@@ -169,6 +173,7 @@ _EXTRA: Final[dict[str, tuple[str, _Cell]]] = {
     "shadow": ("gateway's CPU of this", _times),
     "tls": ("gateway's CPU of this", _times),
     "fan-out": ("gateway's CPU of this", _times),
+    "console": ("gateway's CPU of this", _times),
     "accept": ("of nginx 204's speed per CPU", _of_nginx),
     "slow-vendor": ("p50 to healthy", _change),
 }

@@ -1,9 +1,13 @@
 """The gateway itself, with the configuration that a job asks for."""
 
+import contextlib
 import http.client
 import json
+import threading
 import time
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from bench.contenders import Contender, Launch, Site, filled
 from bench.processes import module
@@ -44,6 +48,16 @@ def accepting() -> Contender:
     return Contender(NAME, _NOTE, _launch(("gravity_field",), "store"), prepare=hold)
 
 
+def watched(tail: bool, name: str) -> Contender:  # noqa: FBT001  # what the console's views differ in
+    """Forward mode with a console open: its status every second and, with `tail`, what passes."""
+    path = "/api/events" if tail else "/api/events?tail=0"
+
+    def watch(site: Site) -> None:
+        threading.Thread(target=_follow, args=(site.admin, path), daemon=True).start()
+
+    return replace(forwarding(name=name), prepare=watch)
+
+
 def pending(site: Site) -> int:
     """How many deliveries wait."""
     return sum(target["pending"] for target in _targets(site))
@@ -68,6 +82,17 @@ def hold(site: Site) -> None:
     """Hold every target: what comes is kept, nothing is sent."""
     for target in _targets(site):
         _answer(site, "POST", f"/api/targets/{target['name']}/pause")
+
+
+def _follow(admin: int, path: str) -> None:
+    """Read events for as long as there are any."""
+    connection = http.client.HTTPConnection("127.0.0.1", admin, timeout=60)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        while answer.readline():
+            pass
+    connection.close()
 
 
 def _targets(site: Site) -> list[dict[str, Any]]:
