@@ -1,5 +1,6 @@
 """In and out of the admin port: a token with every call, or once for a cookie; wrong ones are counted."""
 
+import asyncio
 from http.cookies import SimpleCookie
 
 import aiohttp
@@ -146,6 +147,18 @@ async def test_an_address_that_shows_many_wrong_tokens_is_not_listened_to(locked
         assert 0 < int(answer.headers["Retry-After"]) <= 60
     await locked.ask("GET", "/api/status", expect=429, headers={"Authorization": "Bearer admin-token"})
     assert await status(locked, cookie) == 200
+
+
+async def test_a_stream_ends_with_its_session(locked):
+    """Who logged out hears no more, in any window."""
+    cookie = await cookie_of(locked)
+    shown = {"Cookie": f"{cookie.key}={cookie.value}"}
+    async with locked.session.get(locked.admin_url + "/api/events", headers=shown) as answer:
+        assert answer.status == 200
+        assert await status(locked, cookie, "POST", "/api/logout") == 204
+        async with asyncio.timeout(10):
+            while await answer.content.readany():
+                pass
 
 
 # The doors, by themselves

@@ -102,13 +102,16 @@ class AdminServer:
         """Server-sent events to a reader, at its own pace; one that takes nothing for long is let go."""
         headers = NO_STORE | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
-        task = asyncio.current_task()
+        session = request.cookies.get(self._cookie())
+        by_session, task = self._doors.knows(session), asyncio.current_task()
         assert task is not None  # noqa: S101  # a handler runs in one
         self._streams.add(task)
         try:
             async with aclosing(stream.events) as events:
                 await response.prepare(request)
                 async for event in events:
+                    if by_session and not self._doors.knows(session):
+                        break
                     async with asyncio.timeout(_PATIENCE):
                         await response.write(event)
         except (ConnectionError, TimeoutError, asyncio.CancelledError):
