@@ -47,18 +47,23 @@ class Api:
         """Whether a path asks no token."""
         return any(one.open and pattern.fullmatch(path) for pattern, one in self._patterns)
 
+    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+        """The operation that is meant, and the parts of the path that it names; raises AdminError."""
+        found = [(one, match.groupdict()) for pattern, one in self._patterns if (match := pattern.fullmatch(path))]
+        if not found:
+            raise AdminError(404, "the admin API has no such path")
+        for operation, names in found:
+            if operation.method == method:
+                return operation, names
+        raise WrongMethod(tuple(dict.fromkeys(one.method for one, _ in found)))
+
     async def answer(
         self, method: str, path: str, query: Mapping[str, str], body: Any = None, visitor: Visitor | None = None
     ) -> object:
         """What a call gives: JSON's own types, a Reply or a Stream; raises AdminError, or what the store raises."""
-        found = [(one, match) for pattern, one in self._patterns if (match := pattern.fullmatch(path))]
-        if not found:
-            raise AdminError(404, "the admin API has no such path")
-        for operation, match in found:
-            if operation.method == method:
-                asked = read(dict(query) if method == "GET" else body, operation.asks, strict=method != "GET")
-                return await operation.run(Call(self._gateway, match.groupdict(), visitor), asked)
-        raise WrongMethod(tuple(dict.fromkeys(one.method for one, _ in found)))
+        operation, names = self.find(method, path)
+        asked = read(dict(query) if method == "GET" else body, operation.asks, strict=method != "GET")
+        return await operation.run(Call(self._gateway, names, visitor), asked)
 
     async def _described(self, _: Call, __: Nothing) -> object:
         """This description."""

@@ -32,6 +32,8 @@ _WATCHERS: Final = 16
 """Who may watch at once."""
 _PACE: Final = 1.0
 """Seconds between two statuses."""
+_GATHER: Final = 0.1
+"""Seconds for which events are gathered before they go out together."""
 _FORGET: Final = 60.0
 """Seconds for which what was shown can be opened after the last watcher left."""
 
@@ -68,7 +70,7 @@ class Watching:
         try:
             listener.start()
             hello = {"sampling": 1.0, "kept": KEPT}
-            yield b"retry: 2000\n\n" + _event("hello", hello) + await self._status_now(gateway)
+            yield b"retry: 2000\n\n" + _event("hello", json.encode(hello)) + await self._status_now(gateway)
             due = time.monotonic() + _PACE
             while True:
                 await listener.wait(due - time.monotonic())
@@ -88,7 +90,7 @@ class Watching:
         """The status event, made at most once a second for all who watch."""
         at, event = self._told
         if time.monotonic() - at >= _PACE / 2:
-            event = _event("status", await self._status.now(gateway))
+            event = _event("status", json.encode(await self._status.now(gateway)))
             self._told = (time.monotonic(), event)
         return event
 
@@ -129,6 +131,7 @@ class Listener:
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 await self._filled.wait()
+                await asyncio.sleep(_GATHER)
         except TimeoutError:
             return
 
@@ -144,7 +147,7 @@ class Listener:
         told = b""
         if skipped or self._samples:
             share = self._shown / (self._shown + skipped) if skipped else 1.0
-            told = _event("tail", {"sampling": round(share, 4), "skipped": skipped})
+            told = _event("tail", json.encode({"sampling": round(share, 4), "skipped": skipped}))
         self._samples, self._shown, self._lost = bool(skipped), 0, 0
         return told
 
@@ -163,15 +166,15 @@ class Listener:
         """One event; none for what the filter took for the person's and is not."""
         masker = self._masker = self._masker.of(self._gateway.config)
         if isinstance(one, Reload):
-            return _event("reload", reload(one, masker))
+            return _event("reload", json.encode(reload(one, masker)))
         decoded = read(self._gateway, one.record) if one.record and self._needs_reading(one) else None
         if self._filters.user is not None and not (decoded and _is_of(decoded, self._filters.user)):
             return b""
         self._seq += 1
         self._shown += 1
         if isinstance(one, SeenInbound):
-            return _event("inbound", masker.tree({"seq": self._seq, **_inbound(one, decoded)}))
-        return _event("delivery", masker.tree({"seq": self._seq, **_delivery(one)}))
+            return _event("inbound", masker.json({"seq": self._seq, **_inbound(one, decoded)}))
+        return _event("delivery", masker.json({"seq": self._seq, **_delivery(one)}))
 
     def _needs_reading(self, seen: Seen) -> bool:
         return isinstance(seen, SeenInbound) or self._filters.user is not None
@@ -225,5 +228,5 @@ def _wanted(gateway: Operated, filters: Filters) -> Wanted:
     return Wanted(filters.user, filters.route, filters.vendor, filters.target, filters.outcome, via)
 
 
-def _event(name: str, data: Any) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + json.encode(data) + b"\n\n"
+def _event(name: str, data: bytes) -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

@@ -2,9 +2,8 @@
 
 A web page may make its reader's browser call a name that resolves to this machine (DNS rebinding). Such a call shows
 in its Host, or its Origin, the name of the page's own site: on a loopback host only addresses, `localhost` and the
-configured host are answered. What changes something comes from no other origin than the port's own, and as JSON, which
-a page of another origin cannot send unasked. Where a token is set, all but health, the login and the page itself, which
-holds no data, asks for it.
+configured host are answered. What changes something comes from no other origin than the port's own. Where a token is
+set, all but health, the login and the page itself, which holds no data, asks for it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,7 +18,6 @@ from gateway.admin.problem import refused
 from gateway.config.addresses import is_loopback
 
 _READS: Final = ("GET", "HEAD")
-_WRITES: Final = ("POST", "PUT", "PATCH", "DELETE")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -49,18 +47,6 @@ def only_with(doors: Doors, cookie: Callable[[], str], is_open: Callable[[str], 
             if scheme.lower() != "bearer":
                 raise NotAdmitted
             doors.check(shown.strip(), request.remote or "")
-        return await handler(request)
-
-    return guard
-
-
-def only_json() -> Any:
-    """Take nothing but JSON where something is to be changed."""
-
-    @web.middleware
-    async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if request.method in _WRITES and request.content_type != "application/json":
-            return refused(415, "content-type must be application/json")
         return await handler(request)
 
     return guard

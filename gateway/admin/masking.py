@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from gateway.config import Config
 from gateway.contract import MASK, Secret
+from gateway.wire import encode_json
 
 _BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+")
 
@@ -17,13 +18,19 @@ class Masker:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        texts = {secret.reveal() for secret in _secrets(config)}
-        alternatives = "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
-        self._known = re.compile(alternatives or r"(?!)")
+        texts = sorted({secret.reveal() for secret in _secrets(config)}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, texts)) or r"(?!)")
+        written = [re.escape(encode_json(text)[1:-1]) for text in texts]
+        self._suspect = re.compile(b"|".join([*written, b"(?i:bearer)"]))
 
     def of(self, config: Config) -> "Masker":
         """The masker of a configuration: this one, unless another is in force."""
         return self if config is self._config else Masker(config)
+
+    def json(self, value: Any) -> bytes:
+        """A JSON value as its text, without credentials: looked through as a whole, for it seldom holds any."""
+        written = encode_json(value)
+        return encode_json(self.tree(value)) if self._suspect.search(written) else written
 
     def text(self, text: str) -> str:
         """A text without credentials."""

@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.admin.api import Api
 from gateway.admin.call import AdminError, Reply, Stream, Visitor, WrongMethod
 from gateway.admin.doors import Doors, NotAdmitted, TooManyWrong
-from gateway.admin.guard import only_json, only_own_names, only_with
+from gateway.admin.guard import only_own_names, only_with
 from gateway.admin.operated import Operated
 from gateway.admin.page import Page
 from gateway.admin.problem import NO_STORE, refused
@@ -46,7 +46,6 @@ class AdminServer:
             _worded,
             only_own_names(settings.host),
             only_with(self._doors, self._cookie, self._is_open),
-            only_json(),
         ]
         application = web.Application(middlewares=guards)
         application.add_routes(
@@ -81,7 +80,8 @@ class AdminServer:
         return _replied(self._page.get(request.path, known=known, zips=zips))
 
     async def _called(self, request: web.Request) -> web.StreamResponse:
-        body = None if request.method in ("GET", "HEAD") else _object(await request.read())
+        self._api.find(request.method, request.path)
+        body = None if request.method == "GET" else await _object(request)
         visitor = Visitor(
             self._doors,
             request.remote or "",
@@ -158,10 +158,12 @@ def _replied(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=NO_STORE | dict(reply.headers))
 
 
-def _object(body: bytes) -> Any:
-    """The JSON object in a body; raises AdminError."""
+async def _object(request: web.Request) -> Any:
+    """The JSON object in a body, which must say so: other sites' pages cannot, unasked; raises AdminError."""
+    if request.content_type != "application/json":
+        raise AdminError(415, "content-type must be application/json")
     try:
-        found = msgspec.json.decode(body or b"{}")
+        found = msgspec.json.decode(await request.read() or b"{}")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise AdminError(400, "the body is no JSON document") from None
     if not isinstance(found, dict):

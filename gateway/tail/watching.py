@@ -36,29 +36,29 @@ class Sampler:
     """Admits about `budget` requests a second, always the same ones whoever asks; counts those it does not."""
 
     def __init__(self, budget: int = BUDGET, clock: Callable[[], float] = time.monotonic) -> None:
-        self.share = 1.0
         self.skipped = 0
         self._budget = budget
         self._clock = clock
         self._since = clock()
         self._passed = 0
         self._admitted = 0
+        self._bound = _HASHES
+        """Hashes below it are chosen: a share of all that is learnt from the second before."""
 
     def admits(self, request_id: str) -> bool:
         """Whether this one is shown."""
         elapsed = self._clock() - self._since
         if elapsed >= 1.0:
             room = self._budget * elapsed
-            self.share = 1.0 if self._passed <= room else room / self._passed
+            self._bound = _HASHES if self._passed <= room else int(_HASHES * room / self._passed)
             self._since += elapsed
             self._passed = self._admitted = 0
         self._passed += 1
-        is_chosen = self.share == 1.0 or zlib.crc32(request_id.encode("utf-8", "replace")) < self.share * _HASHES
-        if self._admitted >= self._budget or not is_chosen:
-            self.skipped += 1
-            return False
-        self._admitted += 1
-        return True
+        if self._admitted < self._budget and zlib.crc32(request_id.encode("utf-8", "replace")) < self._bound:
+            self._admitted += 1
+            return True
+        self.skipped += 1
+        return False
 
 
 class Watcher:
@@ -70,6 +70,7 @@ class Watcher:
         self.inbounds = Sampler()
         self.deliveries = Sampler()
         self.elsewhere = 0
+        self._takes_all = wanted == Wanted()
         self._texts = [text.encode() for text in texts(wanted.user)] if wanted.user else []
 
     def taken_skipped(self) -> int:
@@ -80,6 +81,17 @@ class Watcher:
 
     def takes_inbound(self, line: Line, status: int) -> bool:
         """Whether it wants to hear of this inbound, and can."""
+        return (self._takes_all or self._wants_inbound(line, status)) and self.inbounds.admits(line.request_id)
+
+    def takes_delivery(self, told: Delivered) -> bool:
+        """Whether it wants to hear of this delivery, and can."""
+        return (self._takes_all or self._wants_delivery(told)) and self.deliveries.admits(told.record.request_id)
+
+    def takes_seen(self, seen: Seen) -> bool:
+        """Whether it can take what another process chose for it."""
+        return (self.inbounds if isinstance(seen, SeenInbound) else self.deliveries).admits(seen.request_id)
+
+    def _wants_inbound(self, line: Line, status: int) -> bool:
         wanted = self.wanted
         return (
             wanted.route in (None, line.route)
@@ -87,11 +99,9 @@ class Watcher:
             and wanted.via in (None, line.route)
             and wanted.outcome in (None, ended(status))
             and self._concerns(line.record)
-            and self.inbounds.admits(line.request_id)
         )
 
-    def takes_delivery(self, told: Delivered) -> bool:
-        """Whether it wants to hear of this delivery, and can."""
+    def _wants_delivery(self, told: Delivered) -> bool:
         wanted = self.wanted
         return (
             wanted.route in (None, told.record.route)
@@ -99,12 +109,7 @@ class Watcher:
             and wanted.target in (None, told.target)
             and wanted.outcome in (None, told.outcome)
             and self._concerns(told.record)
-            and self.deliveries.admits(told.record.request_id)
         )
-
-    def takes_seen(self, seen: Seen) -> bool:
-        """Whether it can take what another process chose for it."""
-        return (self.inbounds if isinstance(seen, SeenInbound) else self.deliveries).admits(seen.request_id)
 
     def _concerns(self, record: Record | None) -> bool:
         """Whether the person may be meant: the id stands somewhere in what was said."""
