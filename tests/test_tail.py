@@ -15,7 +15,7 @@ from gateway.admin.recent import KEPT, Recent
 from gateway.sandbox.faults import Rule
 from gateway.store.contract import Record
 from gateway.tail import Tail
-from gateway.tail.seen import CUT, SeenInbound
+from gateway.tail.seen import CUT, Asked, SeenDelivery, SeenInbound
 from gateway.tail.watching import Sampler, Wanted, Watcher
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0000\u001b[31m</style>'\""
@@ -379,6 +379,34 @@ def test_what_can_be_opened_is_bounded():
     assert recent.get("r-9") is None
     assert recent.get("r-10") is not None
     assert recent.get(f"r-{KEPT + 9}") is not None
+
+
+def test_what_can_be_opened_is_bounded_in_bytes():
+    """Large bodies, in requests of many parts: never more than 32 MiB, and the last one can be opened."""
+    recent = Recent()
+    for number in range(400):
+        large = seen(f"r-{number}", b"x" * CUT)
+        asked = tuple(Asked("POST", "/", {}, b"x" * CUT, "accepted", 200, "x" * 2000) for _ in range(4))
+        for _ in range(30):
+            told = (f"r-{number}", 1.0, "t", "u", "vaix", "retried", 0.1, asked, (), (), (), large.record)
+            recent.add(SeenDelivery(*told))
+        recent.add(large)
+    assert recent._size <= 32 << 20
+    assert recent.get("r-0") is None
+    assert len(recent.get("r-399").deliveries) == 20
+
+
+async def test_many_large_requests_of_one_delivery_are_cut(gateway):
+    """An inbound of many interactions that each go out alone: what is kept of it is bounded."""
+    text = "x" * 9_000
+    many = [{"type": "CLICK", "decisionId": f"d-{number}", "note": text} for number in range(25)]
+    async with watching(gateway.session, gateway.admin_url, target="shop/vaix") as tail:
+        assert await gateway.click(request_id="r-m", engagements=many) == 204
+        assert len((await tail.next("delivery"))["answers"]) == 20
+        found = await gateway.ask("GET", "/api/tail/r-m")
+    (delivery,) = [one for one in found["deliveries"] if one["target"] == "shop/vaix"]
+    bodies = [msgspec.json.encode(one["body"]) for one in delivery["requests"]]
+    assert sum(map(len, bodies)) < 80_000
 
 
 def test_a_tail_of_another_process_keeps_its_watchers_samplers():

@@ -24,7 +24,6 @@ def document(operations: Sequence[Operation], version: str) -> dict[str, Any]:
     """The whole description."""
     kinds = [one.gives for one in operations if one.gives not in (Reply, Stream, Text)]
     bodies = [one.asks for one in operations if one.method != "GET"]
-    # One at a time: types of the same name in two modules are kept apart by their titles then.
     schemas, components = json.schema_components([*kinds, *bodies, Problem], ref_template=_REFERENCE)
     answers = dict(zip(map(id, operations), _spread(operations, schemas), strict=True))
     asked = iter(schemas[len(kinds) : len(kinds) + len(bodies)])

@@ -34,6 +34,8 @@ _PACE: Final = 1.0
 """Seconds between two statuses."""
 _GATHER: Final = 0.1
 """Seconds for which events are gathered before they go out together."""
+_AT_ONCE: Final = 50
+"""Events that are made in one go, so that nothing else waits for long."""
 _FORGET: Final = 60.0
 """Seconds for which what was shown can be opened after the last watcher left."""
 
@@ -137,8 +139,10 @@ class Listener:
 
     def taken(self) -> bytes:
         """What is to be told, as events."""
-        self._filled.clear()
-        found = [event for _ in range(len(self._queue)) if (event := self._told(self._queue.popleft()))]
+        count = min(len(self._queue), _AT_ONCE)
+        found = [event for _ in range(count) if (event := self._told(self._queue.popleft()))]
+        if not self._queue:
+            self._filled.clear()
         return b"".join(found)
 
     def sampling(self) -> bytes:

@@ -1,7 +1,7 @@
 """What the tail shows, as it passes between processes: bodies cut, no credential in it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
@@ -19,6 +19,8 @@ _ANSWER: Final = 2_000
 """Characters that are kept of a vendor's answer."""
 _REQUESTS: Final = 20
 """Requests that are kept of one delivery."""
+_BODIES: Final = 4 * CUT
+"""Bytes that are kept of all their bodies."""
 
 
 class SeenInbound(Struct, frozen=True, array_like=True, tag="inbound"):
@@ -133,7 +135,7 @@ def seen_delivery(told: Delivered) -> SeenDelivery:
         told.vendor,
         told.outcome,
         told.seconds,
-        tuple(_asked(one, told.account) for one in told.sent[:_REQUESTS]),
+        tuple(_asked(told.sent[:_REQUESTS], told.account)),
         tuple(sorted(found.losses)) if found else (),
         tuple(sorted(found.copied)) if found else (),
         tuple((one.interaction, one.reason, one.fields) for one in found.refused) if found else (),
@@ -141,18 +143,19 @@ def seen_delivery(told: Delivered) -> SeenDelivery:
     )
 
 
-def _asked(sent: "Sent", account: Account) -> Asked:
-    outbound, answer = sent.outbound, sent.answer
-    told = answer.body[:CUT].decode("utf-8", "replace") if answer else str(sent.failure or "")
-    return Asked(
-        outbound.method,
-        outbound.url,
-        dict(outbound.headers),
-        None if outbound.body is None else outbound.body[:CUT],
-        sent.outcome,
-        answer.status if answer else None,
-        account.masked(told)[:_ANSWER],
-    )
+def _asked(sent: "Sequence[Sent]", account: Account) -> Iterator[Asked]:
+    """Each request with its answer; of many large bodies the last are cut most."""
+    left = _BODIES
+    for one in sent:
+        outbound, answer = one.outbound, one.answer
+        body = None if outbound.body is None else outbound.body[: min(CUT, left)]
+        left -= len(body or b"")
+        told = answer.body[:CUT].decode("utf-8", "replace") if answer else str(one.failure or "")
+        status = answer.status if answer else None
+        yield Asked(
+            *(outbound.method, outbound.url, dict(outbound.headers), body),
+            *(one.outcome, status, account.masked(told)[:_ANSWER]),
+        )
 
 
 def _cut(record: Record) -> Record:

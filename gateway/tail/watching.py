@@ -70,6 +70,7 @@ class Watcher:
         self.inbounds = Sampler()
         self.deliveries = Sampler()
         self.elsewhere = 0
+        """How many other processes did not show it."""
         self._takes_all = wanted == Wanted()
         self._texts = [text.encode() for text in texts(wanted.user)] if wanted.user else []
 
