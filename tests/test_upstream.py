@@ -110,6 +110,21 @@ async def test_a_mapping_that_fails_costs_one_sending(monkeypatch, method):
         await account.close()
 
 
+@pytest.mark.parametrize("change", [{"headers": {"x": None}}, {"headers": {"x": []}}, {"url": None}, {"body": "text"}])
+async def test_a_mapping_that_signs_nonsense_costs_one_sending(monkeypatch, change):
+    """What is of the wrong type is the mapping's mistake like any other: logged, Ambiguous, once; others go on."""
+    async with vendor(lambda _: 204) as there:
+        account = upstream(there.url)
+        with monkeypatch.context() as patched, structlog.testing.capture_logs() as lines:
+            patched.setattr(VAIX, "sign", lambda _, outbound, __=None: msgspec.structs.replace(outbound, **change))
+            sent = await Started(account, click(there.url)).only()
+        assert type(sent.failure) is Ambiguous
+        assert [line["event"] for line in lines] == ["sending failed inside the gateway"]
+        assert account.pulse().under_way == 0
+        assert (await account.send(click(there.url))).accepted
+        await account.close()
+
+
 async def test_a_sender_that_gives_up_is_not_called():
     """A cancelled sending calls nobody, whether its caller waited or was to be called; the upstream closes at once."""
     async with vendor(lambda _: None) as there:

@@ -102,10 +102,12 @@ class Upstream:
 
     def _post(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
         try:
-            signed = self._told(self.mapping.sign, outbound, token)
+            return self._told(self._signed, outbound, token, ended)
         except Ambiguous as failure:
             return asyncio.get_running_loop().call_soon(ended, failure)
-        return self._client.send(signed, ended)
+
+    def _signed(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
+        return self._client.send(self.mapping.sign(outbound, token), ended)
 
     def _ended(self, outbound: Outbound, done: Callable[[Sent], object], outcome: Outcome) -> None:
         if isinstance(outcome, DeliveryFailed):

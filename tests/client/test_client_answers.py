@@ -304,7 +304,7 @@ def wires(draw):
 
 
 @given(pieces=wires(), resets=st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=4 * settings.default.max_examples)
 @pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_whatever_comes_an_exchange_ends_once_and_the_next_is_sound(loop, pieces, resets):
     """Any bytes, split anywhere, then closed or reset: one outcome, and none of it reaches the next exchange."""

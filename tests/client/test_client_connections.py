@@ -9,6 +9,7 @@ from client_calls import NO_CONTENT, OK, Asked, Server, answering, ask, client, 
 
 from gateway.contract import Answer
 from gateway.delivery.http import connection
+from gateway.delivery.http.dial import in_turn
 from gateway.delivery.http.exchange import Exchange
 from gateway.delivery.http.pool import Pool
 from gateway.errors import Ambiguous, NotSent, TimedOut
@@ -244,6 +245,20 @@ async def test_another_address_is_tried(monkeypatch):
 
         monkeypatch.setattr(asking._dialer, "_look_up", addresses)
         assert await ask(asking, post(f"http://both.example:{port}/")) == Answer(200, b"ok")
+
+
+def test_a_host_s_addresses_take_turns():
+    """Connections are spread over a host's addresses; the other family stays what it is, a second choice."""
+    family = socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+    four = [(socket.AF_INET, *family, (f"127.0.0.{last}", 80)) for last in (1, 2, 3)]
+    six = [(socket.AF_INET6, *family, ("::1", 80, 0, 0))]
+    assert [in_turn([*four, *six], turn) for turn in range(4)] == [
+        [*four, *six],
+        [four[1], four[2], four[0], *six],
+        [four[2], *four[:2], *six],
+        [*four, *six],
+    ]
+    assert in_turn([*six, *four], 1) == [*six, *four]
 
 
 async def test_an_ipv6_address_is_reached():

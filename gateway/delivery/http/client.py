@@ -50,16 +50,14 @@ class Client:
 
     def send(self, outbound: Outbound, done: Callable[[Outcome], object]) -> Exchange:
         """Send once; `done` is called once, later, unless the exchange is cancelled."""
-        loop = self._loop or self._enter()
-        exchange = Exchange(self._active, done, loop.time())
-        if self._timer is None:
-            self._timer = loop.call_later(self._tick, self._sweep)
         try:
-            origin, exchange.request = render(outbound, self._lines)
+            origin, request = render(outbound, self._lines)
         except Unsendable as failure:
-            loop.call_soon(exchange.end, failure)
+            exchange = self._begin(done)
+            asyncio.get_running_loop().call_soon(exchange.end, failure)
             return exchange
-        exchange.bodiless = outbound.method == "HEAD"
+        exchange = self._begin(done)
+        exchange.request, exchange.bodiless = request, outbound.method == "HEAD"
         (self._pools.get(origin) or self._pool(origin)).take(exchange)
         return exchange
 
@@ -79,10 +77,14 @@ class Client:
             self._timer = None
         await asyncio.gather(*[pool.close() for pool in self._pools.values()])
 
-    def _enter(self) -> asyncio.AbstractEventLoop:
-        """The loop that it belongs to from now on: asking for it with each request would cost a system call."""
-        self._loop = asyncio.get_running_loop()
-        return self._loop
+    def _begin(self, done: Callable[[Outcome], object]) -> Exchange:
+        """An exchange that is under way, and watched."""
+        loop = self._loop
+        if loop is None:  # asked for once: it costs a system call
+            loop = self._loop = asyncio.get_running_loop()
+        if self._timer is None:
+            self._timer = loop.call_later(self._tick, self._sweep)
+        return Exchange(self._active, done, loop.time())
 
     def _pool(self, origin: Origin) -> Pool:
         pool = Pool(partial(self._dialer.connect, origin), self._limits.concurrency, self._limits.keepalive)
@@ -91,7 +93,7 @@ class Client:
 
     def _sweep(self) -> None:
         """End what takes too long, retire what is idle too long, and come back while there is either."""
-        loop = self._loop or self._enter()
+        loop = asyncio.get_running_loop()
         now = loop.time()
         for exchange, failure in self._late(now):
             exchange.withdraw()

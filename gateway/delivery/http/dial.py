@@ -38,6 +38,7 @@ class Dialer:
         self._proxy = proxy
         self._context: ssl.SSLContext | None = None
         self._addresses: dict[Origin, tuple[float, _Addresses]] = {}
+        self._turn = 0
         self._looking_up = asyncio.Lock()
 
     async def connect(self, origin: Origin, make: Callable[[], Connection]) -> Connection:
@@ -61,14 +62,15 @@ class Dialer:
         return await self._tunnel(sock, self._proxy, origin, make)
 
     async def _look_up(self, way: Origin) -> _Addresses:
-        """A host's addresses; many who ask at once make one look-up."""
+        """A host's addresses, another one first each time; many who ask at once make one look-up."""
         loop = asyncio.get_running_loop()
         async with self._looking_up:
             until, found = self._addresses.get(way, (0.0, ()))
             if loop.time() >= until:
                 found = await loop.getaddrinfo(way.host, way.port, type=socket.SOCK_STREAM)
                 self._addresses[way] = loop.time() + _FRESH, found
-        return found
+        self._turn += 1
+        return in_turn(found, self._turn)
 
     async def _open(self, sock: socket.socket, way: Origin, make: Callable[[], _P]) -> tuple[asyncio.Transport, _P]:
         secure = way.scheme == "https"
@@ -93,6 +95,13 @@ class Dialer:
             raise
         connection.connection_made(cast("asyncio.Transport", inner))
         return connection
+
+
+def in_turn(addresses: _Addresses, turn: int) -> _Addresses:
+    """The addresses with another one first each time, of the family that the system prefers."""
+    preferred = [one for one in addresses if one[0] == addresses[0][0]]
+    start = turn % len(preferred) if preferred else 0
+    return [*preferred[start:], *preferred[:start], *[one for one in addresses if one[0] != addresses[0][0]]]
 
 
 def _reason(error: Exception) -> str:
