@@ -144,6 +144,30 @@ async def test_what_came_while_idle_is_looked_for_before_use(said):
     listener.close()
 
 
+@pytest.mark.skipif(not hasattr(socket, "MSG_MORE"), reason="an answer and its end in one packet need Linux")
+async def test_a_connection_that_ends_behind_its_answer_is_not_used_again():
+    """A server closes right behind each answer without a word: who waits in line is sent over another connection."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(20)
+
+    def serve():
+        for _ in range(50):
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.send(OK, socket.MSG_MORE)
+                peer.shutdown(socket.SHUT_WR)
+                peer.recv(65536)
+
+    serving = asyncio.get_running_loop().run_in_executor(None, serve)
+    async with client(concurrency=1) as asking:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        asked = [Asked(asking, post(url)) for _ in range(50)]
+        assert [await one for one in asked] == [Answer(200, b"ok")] * 50
+    await serving
+    listener.close()
+
+
 async def test_a_connection_that_ends_at_once_is_not_sent():
     """Accepted and closed before anything is written: NotSent or, where the end came later, Ambiguous; never a hang."""
 

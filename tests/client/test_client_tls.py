@@ -121,3 +121,19 @@ async def test_an_end_while_idle_is_seen(authority, files):
             assert await ask(asking, post(server.url)) == Answer(200, b"ok")
             await server.until_gone(server.connections)
         assert server.connections == 3
+
+
+async def test_an_end_behind_an_answer_is_no_fault(authority, files):
+    """A server that closes right behind its answers, also while more is asked: nothing but answers, no complaint."""
+
+    async def script(peer):
+        await peer.request()
+        peer.writer.write(OK if peer.number % 2 else OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        peer.writer.close()
+
+    trust = Trust(str(files / "ca.pem"))
+    sealed = secured(authority)
+    async with serving(script, sealed, name="localhost") as server, client(20, 4, trust=trust) as asking:
+        asked = [Asked(asking, post(server.url)) for _ in range(40)]
+        assert {type(await one) for one in asked} <= {Answer, Ambiguous}
+        assert len(server.requests) <= 40

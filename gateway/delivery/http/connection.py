@@ -2,7 +2,6 @@
 
 import asyncio
 import select
-from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 from gateway.contract import Answer
@@ -32,18 +31,17 @@ class Connection(asyncio.Protocol):
     """A connection of a pool; on the loop's clock it is not to be used after `retire_at`."""
 
     __slots__ = (
-        *("_exchange", "_keeper", "_poll", "_reader", "_rests_since", "_retire_by", "_time", "_transport"),
+        *("_exchange", "_keeper", "_loop", "_poll", "_reader", "_retire_by", "_transport"),
         "retire_at",
     )
 
-    def __init__(self, keeper: Keeper, time: Callable[[], float]) -> None:
+    def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
         self._keeper = keeper
-        self._time = time
+        self._loop = loop
         self._reader = Reader()
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
-        self._retire_by = self.retire_at = time() + LIFETIME
-        self._rests_since = 0.0
+        self._retire_by = self.retire_at = loop.time() + LIFETIME
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
@@ -61,12 +59,13 @@ class Connection(asyncio.Protocol):
     def is_fit(self, now: float) -> bool:
         """Whether it may take another exchange: nothing came since the last one, no end of the connection either.
 
-        In the very moment in which it has become idle the loop has just read what there is.
+        The system is asked each time, also in the moment in which an answer has come: a server that lets go of its
+        connections closes them right behind its answers, where the loop has not looked yet.
         """
         transport = self._transport
         if transport is None or now >= self.retire_at or transport.is_closing():
             return False
-        return now == self._rests_since or not self._poll(0)
+        return not self._poll(0)
 
     def begin(self, exchange: Exchange) -> None:
         """Write a request: from here on the vendor may have taken it."""
@@ -76,16 +75,16 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """It is idle from now on; says until when it may be."""
-        now, lasts = self._time(), self._reader.lasts
+        lasts = self._reader.lasts
         lasts = self._keeper.keepalive if lasts is None else max(lasts - _MARGIN, lasts / 2)
-        self._rests_since = now
-        self.retire_at = min(now + lasts, self._retire_by)
+        self.retire_at = min(self._loop.time() + lasts, self._retire_by)
 
     def close(self) -> None:
         """Close it; what is under way on it gets no answer."""
         transport, self._transport, self._exchange = self._transport, None, None
         if transport is not None:
-            transport.abort()
+            # Not at once: TLS may be in the midst of reading, and would write to what is closed.
+            self._loop.call_soon(transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer, or such that nobody asked for."""

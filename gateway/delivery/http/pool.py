@@ -94,7 +94,7 @@ class Pool:
     async def _open_one(self, since: float) -> None:
         """A connection for the first in line; where none can be had, that one hears why."""
         try:
-            connection = await self._connect(lambda: Connection(self, self._loop.time))
+            connection = await self._connect(lambda: Connection(self, self._loop))
         except DeliveryFailed as failure:
             self._fail_first(failure, since)
             return
