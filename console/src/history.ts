@@ -14,7 +14,7 @@ interface Point {
 }
 
 /** The last minutes of a whole gateway, as columns for a chart. */
-export interface Columns {
+interface Columns {
   at: number[];
   received: number[];
   delivered: number[];

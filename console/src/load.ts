@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { isAborted, read, worded } from "./api";
 
 /** A document on its way, here, or failed. */
-export interface Loaded<T> {
+interface Loaded<T> {
   value: T | null;
   failure: string | null;
   again: () => void;

@@ -11,7 +11,7 @@ export const VIEWS = {
 } as const;
 
 export type View = keyof typeof VIEWS;
-export type Params = Record<string, string | undefined>;
+type Params = Record<string, string | undefined>;
 
 interface Place {
   view: View;

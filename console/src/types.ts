@@ -91,7 +91,7 @@ export interface Status {
 }
 
 /** One interaction of an inbound, in three words. */
-export interface Said {
+interface Said {
   kind: string;
   word: string;
   user: string | null;
@@ -205,7 +205,7 @@ export interface Letter {
 }
 
 /** What a target would be told. */
-export interface Told {
+interface Told {
   requests: Outbound[];
   losses: string[];
   copied: string[];

@@ -40,7 +40,7 @@ export function Facts({ interaction, losses, copied }: Props) {
 }
 
 /** Every fact by its dotted name; lists of objects stay JSON. */
-export function flat(value: Json, name = ""): [string, string][] {
+function flat(value: Json, name = ""): [string, string][] {
   if (value === null || typeof value !== "object" || value instanceof Exact) {
     return [[name, typeof value === "string" ? value : String(value)]];
   }

@@ -13,7 +13,7 @@ import { type Chosen, Move, type Word } from "./DeadMove";
 import { OpenedLetter } from "./DeadOpened";
 
 /** Groups of one target and reason; the fields that differ are told within. */
-export interface Pile {
+interface Pile {
   target: string;
   reason: string;
   count: number;

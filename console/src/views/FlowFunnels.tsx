@@ -15,7 +15,7 @@ interface Step {
 }
 
 /** The steps of the way, in order. */
-export const STEPS: readonly Step[] = [
+const STEPS: readonly Step[] = [
   { name: "received", title: "interactions that the route took", tone: "in", of: (one) => one.received },
   { name: "filtered", title: "not meant for it: when, share", tone: "idle", of: (one) => one.filtered },
   { name: "dropped", title: "no word for it, and unsupported = drop", tone: "idle", of: (one) => one.dropped },
