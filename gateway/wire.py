@@ -4,11 +4,14 @@ msgspec decides, fast; only when it refuses is the JSON Schema of the same Struc
 fault. There is one description of each wire form, the Struct, so the two cannot disagree.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, cached_property, reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
+from msgspec.structs import FieldInfo
 
 from gateway.errors import Fault, Malformed, NotJson
 
@@ -30,9 +33,14 @@ def read_json(body: bytes) -> Any:
         raise NotJson(_TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NotJson(f"the body is not a JSON document: {error}") from None
-    if body.count(b"[") + body.count(b"{") > _DEPTH and _depth(tree) > _DEPTH:
+    if _may_be_too_deep(body) and _depth(tree) > _DEPTH:
         raise NotJson(_TOO_DEEP)
     return tree
+
+
+def _may_be_too_deep(body: bytes) -> bool:
+    """Whether a body opens enough objects and lists; what is left without them tells faster than counting."""
+    return len(body) - len(body.replace(b"{", b"").replace(b"[", b"")) > _DEPTH
 
 
 def _depth(tree: object) -> int:
@@ -58,6 +66,20 @@ def rest(tree: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     if known.issuperset(tree):
         return {}
     return {key: value for key, value in tree.items() if key not in known}
+
+
+def note_beside(outside: dict[str, dict[str, Any]], tree: Any, known: Mapping[str, frozenset[str]]) -> None:
+    """Notes what stands beside the known keys of a document's objects, by the paths that `outside` has for them.
+
+    The vendor's `options` are noted apart.
+    """
+    for path in outside:
+        found = tree
+        for key in () if path == "body" else path.split("."):
+            found = found[key]
+        outside[path] = rest(found, known[path])
+    if "options" in outside["body"]:
+        outside["options"] = {"options": outside["body"].pop("options")}
 
 
 def names(wire: type[msgspec.Struct]) -> frozenset[str]:
@@ -112,26 +134,65 @@ def joined(said: msgspec.Struct, beside: dict[str, Any]) -> dict[str, Any]:
     return members
 
 
+BESIDE: Final = msgspec.Meta(extra={"beside": True})
+"""Marks a documented optional field that the model has no place for: what stands there is read from the document."""
+
+
 class Shape(Generic[T]):
     """The form of one endpoint's body: a wire Struct and the faults of what does not fit it.
 
     `also` is JSON Schema for what a Struct cannot say (one key needed where another is absent); a decoder that finds
-    such a condition broken raises Malformed with these faults.
+    such a condition broken raises `refused`. `tidied` gives a document the one documented form where the vendor takes
+    others, too.
     """
 
-    def __init__(self, wire: type[T], also: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        wire: type[T],
+        also: Mapping[str, Any] | None = None,
+        tidied: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.wire = wire
         self.keys = names(wire)
         self._also = also or {}
+        self._tidied = tidied
 
-    def read(self, tree: object) -> T:
-        """The tree as the wire Struct; raises Malformed with every fault."""
+    def read(self, body: bytes) -> tuple[T, Any]:
+        """A body as the wire Struct; beside it the JSON document itself where that says more than the Struct.
+
+        It says more by keys that the Struct does not name or marks as BESIDE. Without them, as most clients send it, a
+        body is read once and the document is None. Raises NotJson, or Malformed with every fault.
+        """
+        try:
+            found = self._documented(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            tree = self.document(body)
+            return self.form(tree), tree
+        if _may_be_too_deep(body):
+            read_json(body)
+        return found, None
+
+    def document(self, body: bytes) -> Any:
+        """The JSON document in a body, tidied; raises NotJson when there is none."""
+        tree = read_json(body)
+        return tree if self._tidied is None else self._tidied(tree)
+
+    def refused(self, body: bytes) -> Malformed:
+        """What is wrong with a body that breaks a condition which the Struct cannot say."""
+        return Malformed(self.faults(self.document(body)))
+
+    def form(self, tree: object) -> T:
+        """A JSON document as the wire Struct; raises Malformed with every fault."""
         try:
             return msgspec.convert(tree, self.wire)
         except msgspec.ValidationError as error:
             raise Malformed(self.faults(tree) or (_msgspec_fault(error),)) from None
         except RecursionError:
             raise NotJson(_TOO_DEEP) from None
+
+    @cached_property
+    def _documented(self) -> Callable[[bytes], T]:
+        return msgspec.json.Decoder(_closed(self.wire)).decode
 
     def faults(self, tree: object) -> tuple[Fault, ...]:
         """Every fault of a tree by the Struct's JSON Schema, ordered by path."""
@@ -143,6 +204,34 @@ class Shape(Generic[T]):
         from jsonschema import Draft202012Validator
 
         return Draft202012Validator({**msgspec.json.schema(self.wire), **self._also})
+
+
+@cache
+def _closed(wire: type[T]) -> type[T]:
+    """The same wire Struct, and those within it, without room for keys that they do not name or mark as BESIDE."""
+    fields = [(one.name, _closed_type(one.type), _room(one)) for one in msgspec.structs.fields(wire)]
+    name = f"Closed{wire.__name__}"
+    closed: Any = msgspec.defstruct(name, fields, bases=(wire,), frozen=True, kw_only=True, forbid_unknown_fields=True)
+    found: type[T] = closed
+    return found
+
+
+def _room(field: FieldInfo) -> Any:
+    """The same default and key for a field of another type."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return msgspec.field(default_factory=field.default_factory, name=field.encode_name)
+    return msgspec.field(default=field.default, name=field.encode_name)
+
+
+def _closed_type(type_: Any) -> Any:
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        return _closed(type_)
+    origin, inner = get_origin(type_), get_args(type_)
+    if origin is Annotated:
+        return None if BESIDE in inner else Annotated[(_closed_type(inner[0]), *inner[1:])]
+    if origin in (Union, UnionType):
+        return reduce(or_, map(_closed_type, inner))
+    return origin[tuple(map(_closed_type, inner))] if origin in (list, tuple, dict) else type_
 
 
 def at(path: Iterable[str | int]) -> str:

@@ -176,9 +176,19 @@ KINDS: Final = {
 # In
 
 
+def typed_by(type_key: str) -> dict[str, Any]:
+    """JSON Schema: an event's properties hold its type under that key, where it is a documented one.
+
+    `read_event` checks it, for what else they hold is open.
+    """
+    return {"properties": {type_key: {"anyOf": [{"enum": sorted(TYPES)}, {"type": "null"}]}}}
+
+
 class Told(Struct, frozen=True):
     """What one `{name, properties}` event says: its canonical fields, its other properties, and how it was written."""
 
+    word: Word | None
+    type: EventType
     value: float | None
     currency: str | None
     quantity: float | None
@@ -189,24 +199,28 @@ class Told(Struct, frozen=True):
     spelling: dict[str, Any]
 
 
-def read_event(raw: Mapping[str, Any], type_key: str) -> Told:
-    """One event of a body.
+def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type_key: str) -> Told | None:
+    """One event of a body by its properties, which it takes over, and `raw` where it may hold more; None of no type.
 
     A null states nothing. A value that has not the documented JSON type stays a property.
     """
-    given = raw.get("properties")
-    properties: dict[str, Any] = stating(given) if given else {}
-    properties.pop(type_key, None)
+    properties: dict[str, Any] = given or {}
+    if None in properties.values():
+        properties = stating(properties)
+    word = properties.pop(type_key, None)
+    type_ = TYPES.get(word) if isinstance(word, str) else "custom" if word is None else None
+    if type_ is None:
+        return None
     value, currency = _take(properties, "value", _NUMBER), _take(properties, "currency", _TEXT)
     quantity, product_id = _take(properties, "quantity", _NUMBER), _take(properties, "productId", _TEXT)
     cart, transaction_id = _take_cart(properties), _take(properties, "uniqueTransactionId", _TEXT)
-    beside, clash = rest(raw, _EVENT_KEYS), {}
-    if beside:
-        beside = stating(beside)
+    beside: dict[str, Any] = {}
+    clash: dict[str, Any] = {}
+    if raw is not None and (beside := stating(rest(raw, _EVENT_KEYS))):
         clash = {key: value for key, value in beside.items() if key in properties}
         properties = beside | properties
     spelling = {"beside": tuple(beside), "clash": clash, "properties": given is not None}
-    return Told(value, currency, quantity, product_id, cart, transaction_id, properties, spelling)
+    return Told(word, type_, value, currency, quantity, product_id, cart, transaction_id, properties, spelling)
 
 
 _EVENT_KEYS: Final = frozenset({"name", "properties"})

@@ -15,7 +15,7 @@ from gateway.contract import Answer, Encoded, Endpoint, Inbound, Outbound, Part,
 from gateway.errors import GatewayError
 from gateway.facts import get
 from gateway.model import Engagement, Event, Interaction, Origin, Page, User, is_empty
-from gateway.wire import Shape, encode_json, known, names, read_json, rest, without_nulls
+from gateway.wire import Shape, encode_json, known, names, rest, without_nulls
 
 # Wire
 
@@ -69,8 +69,8 @@ class HouseCollector(Struct, frozen=True, kw_only=True):
 
     def decode(self, inbound: Inbound) -> tuple[Interaction, ...]:
         """The records of a body, in order."""
-        tree = read_json(inbound.body)
-        return tuple([_interaction(inbound, index, one, tree) for index, one in enumerate(_BATCH.read(tree).events)])
+        batch, tree = _BATCH.read(inbound.body)
+        return tuple([_interaction(inbound, index, one, tree) for index, one in enumerate(batch.events)])
 
     # Out
 
@@ -126,16 +126,17 @@ class HouseCollector(Struct, frozen=True, kw_only=True):
 
 
 def _interaction(inbound: Inbound, index: int, one: _Record, tree: Any) -> Interaction:
-    raw = tree["events"][index]
+    empty = {key: value for key, value in structs.asdict(one).items() if value in ("", {})}
+    beside = {} if tree is None else rest(tree["events"][index], names(_Record))
     common: dict[str, Any] = {
         "id": f"{inbound.id}-{index}",
-        "origin": Origin("house_collector", "events", one.kind, {key: raw[key] for key in raw if raw[key] in ("", {})}),
+        "origin": Origin("house_collector", "events", one.kind, empty),
         "received_at": inbound.received_at,
         "occurred_at": None if one.at is None else one.at * 1000,
         "user": User(one.person),
         "page": Page(location=one.url),
         "properties": one.facts or {},
-        "outside": {"": rest(raw, names(_Record)), "body": rest(tree, names(_Batch))},
+        "outside": {"": beside, "body": {} if tree is None else rest(tree, names(_Batch))},
         _SUBJECTS[one.kind]: one.subject,
     }
     if one.kind in _ACTIONS:

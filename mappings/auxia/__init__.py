@@ -83,10 +83,9 @@ class Auxia(Struct, frozen=True, kw_only=True):
 
     def decode(self, inbound: Inbound) -> tuple[Interaction, ...]:
         """The one interaction of a body, or its events in order."""
-        tree = read_json(inbound.body)
         if inbound.endpoint.name == "events":
-            return decode.events(inbound, tree)
-        return (decode.interaction(inbound, tree),)
+            return decode.events(inbound)
+        return (decode.interaction(inbound),)
 
     # Out
 

@@ -4,15 +4,19 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, get_args
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert, json
 
 from gateway.contract import Endpoint
 from gateway.model import Action, CartItem, EventType
-from gateway.wire import Shape, json_text, names, without_nulls
+from gateway.wire import BESIDE, Shape, json_text, names, without_nulls
 
 LEAST: Final = -(2**63)
 MOST: Final = 2**63 - 1
-Int64 = Annotated[int, Meta(ge=LEAST, le=MOST)] | Annotated[str, Meta(pattern="^-?[0-9]{1,18}$")]
+_Number = Annotated[int, Meta(ge=LEAST, le=MOST)]
+_DIGITS: Final = "^-?[0-9]{1,18}$"
+Int64 = _Number | Annotated[str, Meta(pattern=_DIGITS)]
+Digits = Annotated[str, Meta(extra_json_schema={"pattern": _DIGITS})]
+"""The decimal text of an int64; the decoder checks it, for a pattern costs more than all else."""
 InteractionType = Literal["VIEWED", "CLICKED", "SNOOZED", "DISMISSED", "CTA_COMPLETED", "SWIPE"]
 _NonEmpty = Annotated[str, Meta(min_length=1)]
 
@@ -29,7 +33,7 @@ class Interaction(_Wire, frozen=True, kw_only=True):
     treatmentTrackingId: _NonEmpty
     surface: str | None = None
     interactionType: InteractionType
-    interactionTimeMicros: Int64
+    interactionTimeMicros: _Number | Digits
     actionName: str | None = None
     treatmentId: str | None = None
 
@@ -43,13 +47,20 @@ class Value(_Wire, frozen=True):
     booleanValue: bool | None = None
 
 
+Values = Annotated[
+    dict[str, Any],
+    Meta(extra_json_schema={"additionalProperties": json.schema_components((Value,))[1]["Value"]}),
+]
+"""Typed values by their names; the decoder checks them, for it reads them as they came."""
+
+
 class Event(_Wire, frozen=True):
     """One event of a LogEvents body."""
 
     eventName: _NonEmpty
     insertId: str | None = None
-    eventProperties: dict[str, Value] | None = None
-    userProperties: dict[str, Value] | None = None
+    eventProperties: Values | None = None
+    userProperties: Annotated[dict[str, Value] | None, BESIDE] = None
     clientEventTimestamp: str | None = None
     sessionId: str | None = None
     country: str | None = None
@@ -67,8 +78,6 @@ class Events(_Wire, frozen=True):
     userId: str | None = None
 
 
-INTERACTION: Final = Shape(Interaction)
-EVENTS: Final = Shape(Events)
 INTERACTION_ENDPOINT: Final = Endpoint("interaction", "POST", ("/v1/LogTreatmentInteraction",))
 EVENTS_ENDPOINT: Final = Endpoint("events", "POST", ("/v1/LogEvents",))
 ACTIONS: Final[dict[InteractionType, Action]] = {
@@ -96,6 +105,47 @@ _SPELLED: Final[dict[type[Struct], dict[str, str]]] = {
 }
 _LONG_DIGITS: Final = re.compile("-?[0-9]{19,40}")
 _KINDS: Final = names(Value)
+_SETTLED: Final = _KINDS - {"longValue"}
+"""The kinds of typed value whose JSON has one form only."""
+
+
+def _tidied_interaction(tree: Any) -> Any:
+    """A LogTreatmentInteraction body with its documented keys in camelCase and its time as one of two forms."""
+    return numbered(camel(tree, Interaction), "interactionTimeMicros")
+
+
+def _tidied_events(tree: Any) -> Any:
+    """A LogEvents body with its documented keys in camelCase at every level."""
+    tree = camel(tree, Events)
+    given = tree.get("events") if isinstance(tree, dict) else None
+    if not isinstance(given, list):
+        return tree
+    return {**tree, "events": [_tidied_event(event) for event in given]}
+
+
+def _tidied_event(event: Any) -> Any:
+    event = camel(event, Event)
+    if not isinstance(event, dict):
+        return event
+    for key in ("eventProperties", "userProperties"):
+        given = event.get(key)
+        if isinstance(given, dict):
+            event = {**event, key: {name: _tidied_value(value) for name, value in given.items() if value is not None}}
+    return event
+
+
+def _tidied_value(value: Any) -> Any:
+    """A typed value in camelCase, without nulls beside what it holds."""
+    if isinstance(value, dict) and len(value) == 1 and not _SETTLED.isdisjoint(value):
+        return value
+    value = numbered(camel(value, Value), "longValue")
+    if isinstance(value, dict) and None in value.values():
+        return {kind: held for kind, held in value.items() if held is not None}
+    return value
+
+
+INTERACTION: Final = Shape(Interaction, tidied=_tidied_interaction)
+EVENTS: Final = Shape(Events, tidied=_tidied_events)
 
 
 def camel(tree: Any, form: type[Struct]) -> Any:
@@ -119,14 +169,56 @@ def numbered(tree: Any, key: str) -> Any:
     return tree
 
 
-def plain(value: Mapping[str, Any]) -> Any:
-    """What a typed value holds; the object itself where it is not exactly one documented value."""
-    if len(value) == 1:
-        ((kind, held),) = value.items()
+_HELD: Final[dict[str, frozenset[type]]] = {
+    "stringValue": frozenset({str}),
+    "longValue": frozenset({int, str}),
+    "doubleValue": frozenset({int, float}),
+    "booleanValue": frozenset({bool}),
+}
+"""The JSON types of each kind of typed value."""
+
+
+def held(values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What typed values hold, by their names; None where one is not exactly one documented value."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if type(value) is not dict or len(value) != 1:
+            return None
+        ((kind, plain),) = value.items()
+        if type(plain) not in _HELD.get(kind, ()):
+            return None
         if kind == "longValue":
-            return int(held)
+            if not is_int64(plain):
+                return None
+            plain = int(plain)
+        found[name] = plain
+    return found
+
+
+def is_int64(value: str | int) -> bool:
+    """Whether a number or a text is an int64 as the vendor documents it."""
+    if isinstance(value, int):
+        return LEAST <= value <= MOST
+    digits = value.removeprefix("-")
+    return len(digits) <= 18 and digits.isascii() and digits.isdigit()
+
+
+def held_loosely(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What typed values hold; an object itself where it is not exactly one documented value.
+
+    Raises msgspec.ValidationError where one is no typed value at all.
+    """
+    convert(values, dict[str, Value])
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    if len(value) == 1:
+        ((kind, plain),) = value.items()
+        if kind == "longValue":
+            return int(plain)
         if kind in _KINDS:
-            return held
+            return plain
     return value
 
 

@@ -30,7 +30,7 @@ from gateway.contract import (
 )
 from gateway.errors import GatewayError, NoKey
 from gateway.model import Engagement, Interaction
-from gateway.wire import encode_json, read_json
+from gateway.wire import encode_json
 from mappings.dynamic_yield import decode, encode, wire
 
 
@@ -59,14 +59,13 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
 
     def decode(self, inbound: Inbound) -> tuple[Interaction, ...]:
         """The engagements, events or page view of a body, in order."""
-        tree = read_json(inbound.body)
         match inbound.endpoint.name:
             case "engagement":
-                return decode.engagements(inbound, tree)
+                return decode.engagements(inbound)
             case "event":
-                return decode.events(inbound, tree)
+                return decode.events(inbound)
             case _:
-                return decode.page_view(inbound, tree)
+                return decode.page_view(inbound)
 
     # Out
 

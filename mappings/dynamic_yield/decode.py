@@ -7,7 +7,6 @@ from msgspec import Struct
 from gateway.contract import (
     Inbound,
 )
-from gateway.errors import Malformed
 from gateway.model import (
     NO_DEVICE,
     NO_PAGE,
@@ -20,37 +19,49 @@ from gateway.model import (
     Session,
     User,
 )
-from gateway.wire import Shape, names, rest
+from gateway.wire import Shape, names, note_beside, read_json, rest
 from mappings import _catalogue as catalogue
 from mappings.dynamic_yield import wire
 
-_USER_KEYS: Final = names(wire.User)
-_SESSION_KEYS: Final = names(wire.Session)
-_CONTEXT_KEYS: Final = {context: names(context) for context in (wire.Context, wire.PageContext)}
-_DEVICE_KEYS: Final = names(wire.Device)
-_PAGE_KEYS: Final = names(wire.Page)
+_OBJECTS: Final = {
+    "user": names(wire.User),
+    "session": names(wire.Session),
+    "context": names(wire.Context),
+    "context.device": names(wire.Device),
+}
+_KNOWN: Final[dict[Shape[Any], dict[str, frozenset[str]]]] = {
+    wire.ENGAGEMENTS: _OBJECTS | {"body": wire.ENGAGEMENTS.keys},
+    wire.EVENTS: _OBJECTS | {"body": wire.EVENTS.keys},
+    wire.PAGE_VIEW: _OBJECTS
+    | {"body": wire.PAGE_VIEW.keys, "context": names(wire.PageContext), "context.page": names(wire.Page)},
+}
+"""The documented keys of each body's objects, by their paths."""
 
 _CHANNELS: Final = ("web", "app")
 
 
-def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
+def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
     """The engagements of a body, in order; a SLOT_IMP is one view for each of its slots."""
-    body = wire.ENGAGEMENTS.read(tree)
-    shared = _shared(body, tree, wire.ENGAGEMENTS)
+    body, tree = wire.ENGAGEMENTS.read(inbound.body)
+    shared = _shared(body, tree, inbound, wire.ENGAGEMENTS)
     found: list[Interaction] = []
     for index, one in enumerate(body.engagements):
-        raw = tree["engagements"][index]
         if not _has_its_id(one):
-            raise Malformed(wire.ENGAGEMENTS.faults(tree))
-        word, keys, outside = one.type, wire.ENGAGEMENT_KEYS[one.type], shared.outside
-        if word == "PN_CLICK":
-            outside = outside | {"": {"trackingData": raw["trackingData"]}}
-        variations = None if one.variations is None else tuple(map(_id_text, one.variations))
-        if not variations and one.variationId is not None:
-            legacy = one.variationId if isinstance(one.variationId, list) else [one.variationId]
-            variations, keys = tuple(map(_id_text, legacy)), keys | {"variationId"}
+            raise wire.ENGAGEMENTS.refused(inbound.body)
+        word, outside = one.type, shared.outside
+        variations = None if one.variations is None else tuple([_id_text(number) for number in one.variations])
+        properties: dict[str, Any] = {}
+        if tree is None and (one.slotId if word == "SLOT_IMP" else one.slotIds) is not None:
+            tree = read_json(inbound.body)  # a key of another type: what is documented of all types is not read of each
+        if tree is not None:
+            raw, keys = tree["engagements"][index], wire.ENGAGEMENT_KEYS[word]
+            if word == "PN_CLICK":
+                outside = outside | {"": {"trackingData": raw["trackingData"]}}
+            if not variations and one.variationId is not None:
+                legacy = one.variationId if isinstance(one.variationId, list) else [one.variationId]
+                variations, keys = tuple(map(_id_text, legacy)), keys | {"variationId"}
+            properties = rest(raw, keys)
         origin = Origin("dynamic_yield", "engagement", word)
-        properties = rest(raw, keys)
         for slot in (one.slotIds or ()) if word == "SLOT_IMP" else (one.slotId,):
             found.append(  # a generator would hide that one engagement may be several views
                 Engagement(
@@ -92,20 +103,21 @@ def _id_text(number: float | str) -> str:
     return str(number)
 
 
-def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
+def events(inbound: Inbound) -> tuple[Interaction, ...]:
     """The events of a body, in order."""
-    body = wire.EVENTS.read(tree)
-    shared = _shared(body, tree, wire.EVENTS)
+    body, tree = wire.EVENTS.read(inbound.body)
+    shared = _shared(body, tree, inbound, wire.EVENTS)
     found: list[Interaction] = []
     for index, one in enumerate(body.events):
-        word = one.properties.dyType if one.properties else None
-        told = catalogue.read_event(tree["events"][index], "dyType")
+        told = catalogue.read_event(one.properties, None if tree is None else tree["events"][index], "dyType")
+        if told is None:
+            raise wire.EVENTS.refused(inbound.body)
         found.append(
             Event(
                 id=f"{inbound.id}-{index}",
-                origin=Origin("dynamic_yield", "event", word, told.spelling),
+                origin=Origin("dynamic_yield", "event", told.word, told.spelling),
                 received_at=inbound.received_at,
-                type=catalogue.TYPES[word] if word else "custom",
+                type=told.type,
                 name=one.name,
                 value=told.value,
                 currency=told.currency,
@@ -125,14 +137,13 @@ def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     return tuple(found)
 
 
-def page_view(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
+def page_view(inbound: Inbound) -> tuple[Interaction, ...]:
     """The one page view of a body."""
-    body = wire.PAGE_VIEW.read(tree)
-    shared = _shared(body, tree, wire.PAGE_VIEW)
+    body, tree = wire.PAGE_VIEW.read(inbound.body)
+    shared = _shared(body, tree, inbound, wire.PAGE_VIEW)
     page, where = body.context.page, NO_PAGE
     if page:
         where = Page(page.type, page.data, page.location, page.referrer, page.locale)
-        shared.outside["context.page"] = rest(tree["context"]["page"], _PAGE_KEYS)
     return (
         Event(
             id=f"{inbound.id}-0",
@@ -161,31 +172,44 @@ class _Shared(Struct, frozen=True):
     outside: dict[str, dict[str, Any]]
 
 
-def _shared(body: wire.Engagements | wire.Events | wire.PageView, tree: Any, shape: Shape[Any]) -> _Shared:
-    user, session, context = body.user, body.session, body.context
-    if session is None and body.sessionId is None:
-        raise Malformed(shape.faults(tree))
-    beside = rest(tree, shape.keys)
-    outside = {"user": rest(tree["user"], _USER_KEYS), "body": beside}
-    custom, minted, channel, device = body.sessionId, None, None, NO_DEVICE
+def _shared(
+    body: wire.Engagements | wire.Events | wire.PageView, tree: Any, inbound: Inbound, shape: Shape[Any]
+) -> _Shared:
+    user, session, context, custom = body.user, body.session, body.context, body.sessionId
+    minted, channel, device = None, None, NO_DEVICE
     if session:
-        outside["session"] = rest(tree["session"], _SESSION_KEYS)
         custom, minted = session.custom if session.custom or custom is None else custom, session.dy
-    if "options" in beside:
-        outside["options"] = {"options": beside.pop("options")}
+    elif session is None and custom is None:
+        raise shape.refused(inbound.body)
     if context:
-        outside["context"] = rest(tree["context"], _CONTEXT_KEYS[type(context)])
         channel = context.channel and context.channel.lower()
-        if channel is not None and channel not in _CHANNELS and (faults := shape.faults(tree)):
-            raise Malformed(faults)
+        if channel is not None and channel not in _CHANNELS and (refused := shape.refused(inbound.body)).faults:
+            raise refused
         if context.device:
             device = Device(context.device.ip)
-            outside["context.device"] = rest(tree["context"]["device"], _DEVICE_KEYS)
     return _Shared(
         User(user.id, user.dyid, user.dyid_server),
         Session(custom, minted),
         device,
         channel,
         user.active_consent_accepted,
-        outside,
+        _outside(body, tree, shape),
     )
+
+
+def _outside(
+    body: wire.Engagements | wire.Events | wire.PageView, tree: Any, shape: Shape[Any]
+) -> dict[str, dict[str, Any]]:
+    """What stood beside the documented keys, by the path of each object that was there."""
+    outside: dict[str, dict[str, Any]] = {"user": {}, "body": {}}
+    if body.session:
+        outside["session"] = {}
+    if body.context:
+        outside["context"] = {}
+        if body.context.device:
+            outside["context.device"] = {}
+        if getattr(body.context, "page", None):
+            outside["context.page"] = {}
+    if tree is not None:
+        note_beside(outside, tree, _KNOWN[shape])
+    return outside

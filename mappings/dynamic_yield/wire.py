@@ -8,7 +8,7 @@ from gateway.contract import (
     Endpoint,
 )
 from gateway.model import Action
-from gateway.wire import Shape
+from gateway.wire import BESIDE, Shape
 from mappings import _catalogue as catalogue
 
 
@@ -102,8 +102,8 @@ class Engagement(_Wire, frozen=True):
     slotId: str | None = None
     slotIds: list[str] | None = None
     variations: list[int | float] | None = None
-    variationId: int | float | str | list[int | float | str] | None = None
-    trackingData: TrackingData | None = None
+    variationId: Annotated[int | float | str | list[int | float | str] | None, BESIDE] = None
+    trackingData: Annotated[TrackingData | None, BESIDE] = None
 
 
 class Engagements(_Wire, frozen=True):
@@ -114,13 +114,9 @@ class Engagements(_Wire, frozen=True):
     context: Context | None = None
 
 
-class EventProperties(_Wire, frozen=True):
-    dyType: catalogue.Word | None = None
-
-
 class Event(_Wire, frozen=True):
     name: str | None = None
-    properties: EventProperties | None = None
+    properties: Annotated[dict[str, Any], Meta(extra_json_schema=catalogue.typed_by("dyType"))] | None = None
 
 
 class Events(_Wire, frozen=True):

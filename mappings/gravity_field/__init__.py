@@ -31,7 +31,7 @@ from gateway.contract import (
 )
 from gateway.errors import GatewayError
 from gateway.model import Engagement, Interaction
-from gateway.wire import encode_json, read_json
+from gateway.wire import encode_json
 from mappings._credentials import bearer
 from mappings.gravity_field import decode, encode, wire
 
@@ -61,10 +61,9 @@ class GravityField(Struct, frozen=True, kw_only=True):
 
     def decode(self, inbound: Inbound) -> tuple[Interaction, ...]:
         """The engagements or events of a body, in order."""
-        tree = read_json(inbound.body)
         if inbound.endpoint.name == "event":
-            return decode.events(inbound, tree)
-        return decode.engagements(inbound, tree)
+            return decode.events(inbound)
+        return decode.engagements(inbound)
 
     # Out
 

@@ -7,7 +7,6 @@ from msgspec import Struct
 from gateway.contract import (
     Inbound,
 )
-from gateway.errors import Malformed
 from gateway.model import (
     NO_DEVICE,
     NO_PAGE,
@@ -21,27 +20,33 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import Shape, names, rest
+from gateway.wire import Shape, names, note_beside, rest
 from mappings import _catalogue as catalogue
 from mappings.gravity_field import wire
 
-_USER_KEYS: Final = names(wire.User)
-_SESSION_KEYS: Final = names(wire.Session)
-_CONTEXT_KEYS: Final = names(wire.Context)
-_PAGE_KEYS: Final = names(wire.Page)
-_DEVICE_KEYS: Final = names(wire.Device)
+_OBJECTS: Final = {
+    "user": names(wire.User),
+    "session": names(wire.Session),
+    "context": names(wire.Context),
+    "context.page": names(wire.Page),
+    "context.device": names(wire.Device),
+}
+_KNOWN: Final[dict[Shape[Any], dict[str, frozenset[str]]]] = {
+    shape: _OBJECTS | {"body": shape.keys} for shape in (wire.ENGAGEMENTS, wire.EVENTS)
+}
+"""The documented keys of each body's objects, by their paths."""
 _ENGAGEMENT_KEYS: Final = names(wire.Engagement)
 
 
-def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
+def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
     """The engagements of a body, in order."""
-    body = wire.ENGAGEMENTS.read(tree)
+    body, tree = wire.ENGAGEMENTS.read(inbound.body)
     shared = _shared(body, tree, wire.ENGAGEMENTS)
     found: list[Interaction] = []
     for index, one in enumerate(body.engagements):
         if not (one.slotId if one.type == "SLOT_CLICK" else one.decisionId):
-            raise Malformed(wire.ENGAGEMENTS.faults(tree))
-        properties = rest(tree["engagements"][index], _ENGAGEMENT_KEYS)
+            raise wire.ENGAGEMENTS.refused(inbound.body)
+        properties = {} if tree is None else rest(tree["engagements"][index], _ENGAGEMENT_KEYS)
         occurred_at = from_iso(one.event_time) if one.event_time else None
         if one.event_time and occurred_at is None:
             properties["event_time"] = one.event_time
@@ -66,20 +71,21 @@ def engagements(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
     return tuple(found)
 
 
-def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
+def events(inbound: Inbound) -> tuple[Interaction, ...]:
     """The events of a body, in order."""
-    body = wire.EVENTS.read(tree)
+    body, tree = wire.EVENTS.read(inbound.body)
     shared = _shared(body, tree, wire.EVENTS)
     found: list[Interaction] = []
     for index, one in enumerate(body.events):
-        word = one.properties.eventType if one.properties else None
-        told = catalogue.read_event(tree["events"][index], "eventType")
+        told = catalogue.read_event(one.properties, None if tree is None else tree["events"][index], "eventType")
+        if told is None:
+            raise wire.EVENTS.refused(inbound.body)
         found.append(
             Event(
                 id=f"{inbound.id}-{index}",
-                origin=Origin("gravity_field", "event", word, told.spelling),
+                origin=Origin("gravity_field", "event", told.word, told.spelling),
                 received_at=inbound.received_at,
-                type=catalogue.TYPES[word] if word else "custom",
+                type=told.type,
                 name=one.name,
                 value=told.value,
                 currency=told.currency,
@@ -110,22 +116,16 @@ class _Shared(Struct, frozen=True):
 
 def _shared(body: wire.Engagements | wire.Events, tree: Any, shape: Shape[Any]) -> _Shared:
     user, session, page, device = body.user, body.session, body.context.page, body.context.device
-    beside = rest(tree, shape.keys)
-    outside = {
-        "user": rest(tree["user"], _USER_KEYS),
-        "session": rest(tree["session"], _SESSION_KEYS),
-        "context": rest(tree["context"], _CONTEXT_KEYS),
-        "body": beside,
-    }
+    outside: dict[str, dict[str, Any]] = {"user": {}, "session": {}, "context": {}, "body": {}}
     where, thing = NO_PAGE, NO_DEVICE
     if page:
         where = Page(page.type, page.data, page.location, page.referrer, page.lng)
-        outside["context.page"] = rest(tree["context"]["page"], _PAGE_KEYS)
+        outside["context.page"] = {}
     if device:
         thing = Device(device.ip, device.userAgent)
-        outside["context.device"] = rest(tree["context"]["device"], _DEVICE_KEYS)
-    if "options" in beside:
-        outside["options"] = {"options": beside.pop("options")}
+        outside["context.device"] = {}
+    if tree is not None:
+        note_beside(outside, tree, _KNOWN[shape])
     return _Shared(
         User(user.id, user.slid, user.slid_server), Session(session.custom, session.sl), where, thing, outside
     )

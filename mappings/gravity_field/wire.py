@@ -75,13 +75,9 @@ class Engagements(_Wire, frozen=True):
     engagements: list[Annotated[Engagement, Meta(extra_json_schema=_NEEDED_IDS)]]
 
 
-class EventProperties(_Wire, frozen=True):
-    eventType: catalogue.Word | None = None
-
-
 class Event(_Wire, frozen=True):
     name: str | None = None
-    properties: EventProperties | None = None
+    properties: Annotated[dict[str, Any], Meta(extra_json_schema=catalogue.typed_by("eventType"))] | None = None
 
 
 class Events(_Wire, frozen=True):

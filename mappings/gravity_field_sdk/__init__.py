@@ -33,7 +33,7 @@ from gateway.contract import (
 )
 from gateway.errors import GatewayError, NoKey
 from gateway.model import Engagement, Interaction
-from gateway.wire import encode_json, read_json
+from gateway.wire import encode_json
 from mappings._credentials import bearer
 from mappings.gravity_field_sdk import decode, encode, wire
 
@@ -66,7 +66,7 @@ class GravityFieldSdk(Struct, frozen=True, kw_only=True):
         """The events of a body, in order, or the one engagement of a query."""
         if inbound.endpoint.name == "engagement":
             return (decode.engagement(inbound),)
-        return decode.events(inbound, read_json(inbound.body))
+        return decode.events(inbound)
 
     # Out
 

@@ -24,14 +24,18 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import names, rest, stating
+from gateway.wire import names, note_beside, rest, stating
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
 
 _ENGAGEMENT_KEYS: Final = names(wire.Engagement)
-_USER_KEYS: Final = frozenset({"uid", "custom", "ses"})
-_CONTEXT_KEYS: Final = frozenset({"type", "data", "lng", "location", "referrer"})
-_DEVICE_KEYS: Final = frozenset({"ua", "ip", "id"})
+_KNOWN: Final = {
+    "user": frozenset({"uid", "custom", "ses"}),
+    "ctx": frozenset({"type", "data", "lng", "location", "referrer"}),
+    "device": frozenset({"ua", "ip", "id"}),
+    "body": wire.EVENTS.keys,
+}
+"""The keys of each object that the model reads, by its path."""
 _DATUM_KEYS: Final = names(wire.Datum) - wire.FLAT
 _CART_KEYS: Final = names(wire.CartLine)
 
@@ -39,7 +43,7 @@ _CART_KEYS: Final = names(wire.CartLine)
 def engagement(inbound: Inbound) -> Engagement:
     """The one engagement of a query."""
     query = dict(inbound.query)
-    body = wire.ENGAGEMENT.read(query)
+    body = wire.ENGAGEMENT.form(query)
     return Engagement(
         id=f"{inbound.id}-0",
         origin=Origin("gravity_field_sdk", "engagement", body.type),
@@ -50,13 +54,13 @@ def engagement(inbound: Inbound) -> Engagement:
     )
 
 
-def events(inbound: Inbound, tree: Any) -> tuple[Interaction, ...]:
+def events(inbound: Inbound) -> tuple[Interaction, ...]:
     """The events of a body, in order."""
-    body = wire.EVENTS.read(tree)
+    body, tree = wire.EVENTS.read(inbound.body)
     shared = _shared(body, tree)
     return tuple(
         [
-            _event(inbound, f"{inbound.id}-{index}", one, tree["data"][index], shared)
+            _event(inbound, f"{inbound.id}-{index}", one, None if tree is None else tree["data"][index], shared)
             for index, one in enumerate(body.data)
         ]
     )
@@ -79,25 +83,28 @@ def _shared(body: wire.Events, tree: Any) -> _Shared:
     if user:
         person = User(user.custom, user.uid)
         visit = Session(user.ses, None) if user.custom else Session(None, user.ses)
-        outside["user"] = rest(tree["user"], _USER_KEYS)
+        outside["user"] = {}
     if page:
         where = Page(page.type, page.data, page.location, page.referrer, page.lng)
-        outside["ctx"] = rest(tree["ctx"], _CONTEXT_KEYS)
+        outside["ctx"] = {}
     if device:
         thing = Device(device.ip, device.ua, device.id)
-        outside["device"] = rest(tree["device"], _DEVICE_KEYS)
-    outside["body"] = rest(tree, wire.EVENTS.keys)
+        outside["device"] = {}
+    outside["body"] = {}
+    if tree is not None:
+        note_beside(outside, tree, _KNOWN)
     if body.options is not None:
         outside["options"] = {"options": body.options}
     return _Shared(person, visit, where, thing, outside)
 
 
-def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any], shared: _Shared) -> Event:
+def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any] | None, shared: _Shared) -> Event:
     type_ = catalogue.TYPES.get(one.type, "custom")
-    properties = stating(one.customProps) if one.customProps else {}
-    beside, clash = rest(raw, _DATUM_KEYS), {}
-    if beside:
-        beside = stating(beside)
+    properties: dict[str, Any] = one.customProps or {}
+    if None in properties.values():
+        properties = stating(properties)
+    beside: dict[str, Any] = {} if raw is None else stating(rest(raw, _DATUM_KEYS))
+    clash: dict[str, Any] = {}
     occurred_at = from_iso(one.eventTime) if one.eventTime else None
     if one.eventTime and occurred_at is None:
         beside["eventTime"] = one.eventTime
@@ -128,7 +135,7 @@ def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any], 
         currency=one.currency,
         quantity=one.quantity,
         product_id=one.productId,
-        cart=None if one.cart is None else _cart(one.cart, raw["cart"]),
+        cart=None if one.cart is None else _cart(one.cart, None if raw is None else raw["cart"]),
         transaction_id=one.uniqueTransactionId,
         user=shared.user,
         session=shared.session,
@@ -139,7 +146,9 @@ def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any], 
     )
 
 
-def _cart(lines: list[wire.CartLine], raws: list[Any]) -> tuple[CartItem, ...]:
+def _cart(lines: list[wire.CartLine], raws: list[Any] | None) -> tuple[CartItem, ...]:
+    if raws is None:
+        return tuple([CartItem(line.productId, line.quantity, line.itemPrice) for line in lines])
     return tuple(
         [
             CartItem(line.productId, line.quantity, line.itemPrice, rest(raw, _CART_KEYS) or None)

@@ -8,7 +8,7 @@ from gateway.contract import (
     Endpoint,
 )
 from gateway.model import Action
-from gateway.wire import Shape
+from gateway.wire import BESIDE, Shape
 
 
 class _Wire(Struct, frozen=True, omit_defaults=True):
@@ -19,7 +19,7 @@ class User(_Wire, frozen=True):
     uid: str | None = None
     custom: str | None = None
     ses: str | None = None
-    attributes: dict[str, str | None] | None = None
+    attributes: Annotated[dict[str, str | None] | None, BESIDE] = None
 
 
 PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
@@ -40,18 +40,18 @@ class Context(_Wire, frozen=True):
     location: str | None = None
     lng: str | None = None
     referrer: str | None = None
-    pageNumber: int | None = None
-    utm: Utm | None = None
-    attributes: dict[str, str | None] | None = None
+    pageNumber: Annotated[int | None, BESIDE] = None
+    utm: Annotated[Utm | None, BESIDE] = None
+    attributes: Annotated[dict[str, str | None] | None, BESIDE] = None
 
 
 class Device(_Wire, frozen=True):
     ua: str | None = None
     ip: str | None = None
     id: str | None = None
-    userTime: str | None = None
-    tracking: str | None = None
-    permission: str | None = None
+    userTime: Annotated[str | None, BESIDE] = None
+    tracking: Annotated[str | None, BESIDE] = None
+    permission: Annotated[str | None, BESIDE] = None
 
 
 class CartLine(_Wire, frozen=True):
@@ -71,9 +71,9 @@ class Datum(_Wire, frozen=True):
     eventTime: str | None = None
     customProps: dict[str, str | None] | None = None
     uniqueTransactionId: str | None = None
-    cuid: str | None = None
-    cuidType: str | None = None
-    hashedEmail: str | None = None
+    cuid: Annotated[str | None, BESIDE] = None
+    cuidType: Annotated[str | None, BESIDE] = None
+    hashedEmail: Annotated[str | None, BESIDE] = None
 
 
 class Events(_Wire, frozen=True):

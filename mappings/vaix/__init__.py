@@ -30,7 +30,7 @@ from gateway.contract import (
 )
 from gateway.errors import GatewayError
 from gateway.model import Engagement, EventType, Interaction, Item
-from gateway.wire import encode_json, read_json
+from gateway.wire import encode_json
 from mappings._credentials import bearer
 from mappings.vaix import decode, encode, wire
 
@@ -80,7 +80,7 @@ class Vaix(Struct, frozen=True, kw_only=True):
 
     def decode(self, inbound: Inbound) -> tuple[Interaction, ...]:
         """The one interaction of a body."""
-        return (decode.interaction(inbound, read_json(inbound.body)),)
+        return (decode.interaction(inbound),)
 
     # Out
 

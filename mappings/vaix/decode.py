@@ -2,26 +2,25 @@
 
 from typing import Any, TypeGuard
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from gateway.contract import Inbound
 from gateway.model import NO_PAGE, NO_USER, Engagement, Event, Interaction, Item, Origin, Page, User
 from mappings.vaix import wire
 
 
-def interaction(inbound: Inbound, tree: Any) -> Interaction:
+def interaction(inbound: Inbound) -> Interaction:
     """The one interaction of a body."""
-    body = wire.TRACKED.read(tree)
-    form = wire.FORMS[body.event_type]
-    data = dict(body.data) if body.data else {}
-    spelling: dict[str, Any] = {"user_id": "user_id" in tree, "data": body.data is not None}
+    body, _ = wire.TRACKED.read(inbound.body)
+    form, user_id, data = wire.FORMS[body.event_type], body.user_id, body.data or {}
+    spelling: dict[str, Any] = {"user_id": user_id is not UNSET, "data": body.data is not None}
     items = _items(form.ids, data, spelling) if form.ids and form.ids.read else ()
     texts: dict[str, str] = {}
     for key, name in form.texts.items():
         if isinstance(data.get(key), str):
             texts[name] = data.pop(key)
     origin = Origin("vaix", "events", body.event_type, spelling)
-    user = NO_USER if body.user_id is None else User(_text(body.user_id))
+    user = NO_USER if user_id is None or user_id is UNSET else User(_text(user_id))
     page = NO_PAGE
     if "page.location" in texts or "page.referrer" in texts:
         page = Page(location=texts.get("page.location"), referrer=texts.get("page.referrer"))

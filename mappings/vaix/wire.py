@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
-from msgspec import Struct, field, structs
+from msgspec import UNSET, Struct, UnsetType, field, structs
 
 from gateway.contract import Endpoint
 from gateway.model import Action, EventType, Item
@@ -53,7 +53,7 @@ class Tracked(Struct, frozen=True, forbid_unknown_fields=True):
     """The one body; real clients write numbers for user ids, too."""
 
     event_type: EventWord
-    user_id: str | int | float | None = None
+    user_id: str | int | float | UnsetType | None = UNSET
     data: dict[str, Any] | None = None
 
 
