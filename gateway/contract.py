@@ -6,6 +6,7 @@ no clock, draws no random numbers and logs nothing.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal, Protocol
 
 import msgspec
@@ -71,6 +72,8 @@ class Inbound(Struct, frozen=True):
     client_ip: str | None = None
 
 
+JSON: Final = {"content-type": "application/json"}
+"""The headers of an outbound whose body is JSON; nobody changes them in place."""
 KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
 """The caller's headers that a mapping may read or pass on; all others end at the gateway."""
 
@@ -117,6 +120,15 @@ class Encoded(Struct, frozen=True):
     parts: tuple[Part, ...]
     said: frozenset[str] | None
     partly: frozenset[str] = frozenset()
+
+
+@lru_cache(maxsize=2048)
+def said_with(said: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
+    """Names that are said, with others of the model beside them: one combination is met again and again.
+
+    Never asked for `properties.*`, of which there is no end.
+    """
+    return said.union(names)
 
 
 class Refusal(Struct, frozen=True):

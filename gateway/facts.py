@@ -1,7 +1,7 @@
 """Facts by their canonical names: one read (`get`), one set (`put`), all that a source stated (`stated`)."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from gateway.model import (
     ENGAGEMENT_FIELDS,
     EVENT_FIELDS,
+    FIELDS,
     NO_DEVICE,
     NO_PAGE,
     SHARED_FIELDS,
@@ -19,8 +20,6 @@ from gateway.model import (
     Interaction,
     Item,
     Page,
-    Session,
-    User,
     is_empty,
 )
 
@@ -45,6 +44,7 @@ _GETTERS: Final[dict[type, dict[str, Callable[[Any], Any]]]] = {
 
 
 _SECTIONS: Final = {name: (name.partition(".")[0], name.partition(".")[2]) for name in SHARED_FIELDS if "." in name}
+_FLAT: Final = frozenset(name for name in FIELDS if "." not in name)
 
 
 def applies(interaction: Interaction, name: str) -> bool:
@@ -64,6 +64,15 @@ def get(interaction: Interaction, name: str) -> Any:
     return None if is_empty(value) else value
 
 
+def lacks(interaction: Interaction, name: str) -> bool:
+    """Whether the kind of interaction has the canonical field, and it states nothing."""
+    getter = _GETTERS[type(interaction)].get(name)
+    if getter is not None:
+        value = getter(interaction)
+        return not value and is_empty(value)
+    return name.startswith("properties.") and is_empty(_property(interaction, name.removeprefix("properties.")))
+
+
 def put(interaction: Interaction, name: str, value: Any) -> Interaction:
     """The interaction with one canonical field set to a value, or taken away with None."""
     if name in _SECTIONS:
@@ -74,10 +83,31 @@ def put(interaction: Interaction, name: str, value: Any) -> Interaction:
     return replace(interaction, **{name: () if name == "items" and value is None else value})
 
 
+def put_all(interaction: Interaction, values: Mapping[str, Any]) -> Interaction:
+    """The interaction with canonical fields set to values, none of them None."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in _FLAT:
+            flat[name] = value
+        else:
+            interaction = put(interaction, name, value)
+    return replace(interaction, **flat) if flat else interaction
+
+
 def stated(interaction: Interaction) -> frozenset[str]:  # noqa: C901, PLR0912  # one plain test for each fact
     """The canonical names of everything that the interaction says."""
     names = _stated_engagement(interaction) if isinstance(interaction, Engagement) else _stated_event(interaction)
-    _add_person(names, interaction.user, interaction.session)
+    user, session = interaction.user, interaction.session
+    if user.id:
+        names.append("user.id")
+    if user.vendor_id:
+        names.append("user.vendor_id")
+    if user.vendor_server_id:
+        names.append("user.vendor_server_id")
+    if session.id:
+        names.append("session.id")
+    if session.vendor_id:
+        names.append("session.vendor_id")
     if interaction.page is not NO_PAGE:
         _add_page(names, interaction.page)
     if interaction.device is not NO_DEVICE:
@@ -96,26 +126,20 @@ def stated(interaction: Interaction) -> frozenset[str]:  # noqa: C901, PLR0912  
         names.append("items")
         if any(not is_empty(item.position) for item in interaction.items):
             names.append("items.position")
-    for key, value in interaction.properties.items():
-        if value or not is_empty(value):
-            names.append(f"properties.{key}")
-    for path, rest in interaction.outside.items():
-        if rest and path != "options":
-            names.extend(_stated_outside(path, rest))
+    found = named(tuple(names))
+    if interaction.properties:
+        found = found.union(_stated_properties("properties.", interaction.properties))
+    if any(interaction.outside.values()):
+        for path, beside in interaction.outside.items():
+            if beside and path != "options":
+                found = found.union(_stated_properties(f"properties.{path}." if path else "properties.", beside))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def named(names: tuple[str, ...]) -> frozenset[str]:
+    """A set of the model's own names, of which one combination is met again and again; never of `properties.*`."""
     return frozenset(names)
-
-
-def _add_person(names: list[str], user: User, session: Session) -> None:
-    if user.id:
-        names.append("user.id")
-    if user.vendor_id:
-        names.append("user.vendor_id")
-    if user.vendor_server_id:
-        names.append("user.vendor_server_id")
-    if session.id:
-        names.append("session.id")
-    if session.vendor_id:
-        names.append("session.vendor_id")
 
 
 def _add_page(names: list[str], page: Page) -> None:
@@ -172,9 +196,12 @@ def _stated_event(interaction: Event) -> list[str]:
     return names
 
 
-def _stated_outside(path: str, rest: dict[str, Any]) -> Iterator[str]:
-    prefix = f"properties.{path}." if path else "properties."
-    return (prefix + key for key, value in rest.items() if not is_empty(value))
+def _stated_properties(prefix: str, values: dict[str, Any]) -> list[str]:
+    names: list[str] = []
+    for key, value in values.items():
+        if value or not is_empty(value):
+            names.append(prefix + key)
+    return names
 
 
 def _property(interaction: Interaction, name: str) -> Any:

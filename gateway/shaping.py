@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from gateway.contract import Inbound
 from gateway.errors import NotJson
-from gateway.facts import applies, get, put
+from gateway.facts import get, lacks, put, put_all
 from gateway.model import FIELDS, Device, Interaction, Page
 from gateway.wire import json_text, read_json
 
@@ -116,15 +116,14 @@ class Fill(Struct, frozen=True):
 
     def apply(self, interaction: Interaction) -> tuple[Interaction, dict[str, tuple[str, ...]]]:
         """The interaction with its gaps filled, and each filled name with the names its value refers to."""
-        source, filled = interaction, {}
+        values: dict[str, Any] = {}
+        filled: dict[str, tuple[str, ...]] = {}
         for name, fixed, refers in self.values:
-            if get(source, name) is not None or not applies(source, name):
-                continue
-            value = _referred(source, name, fixed, refers) if refers else fixed
-            if value is not None:
-                interaction = put(interaction, name, value)
-                filled[name] = refers
-        return interaction, filled
+            if lacks(interaction, name):
+                value = _referred(interaction, name, fixed, refers) if refers else fixed
+                if value is not None:
+                    values[name], filled[name] = value, refers
+        return put_all(interaction, values) if values else interaction, filled
 
 
 def _referred(source: Interaction, name: str, value: Any, refers: tuple[str, ...]) -> Any:

@@ -4,6 +4,7 @@ The one code that the hot path, `gateway translate`, the fidelity matrix and `ga
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ Unsupported = Literal["reject", "event", "drop"]
 _NO_FILL: Final = Fill()
 _NO_PRIVACY: Final = Privacy()
 _NOTHING: Final[frozenset[str]] = frozenset()
+_NO_FILLED: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
 class Target(Struct, frozen=True):
@@ -33,12 +35,52 @@ class Target(Struct, frozen=True):
     strict_ids: bool = False
 
 
-class Decoded(Struct, frozen=True):
-    """What an inbound says: its interactions and, beside each, the canonical names it states."""
+class Decoded(Struct, frozen=True, dict=True):
+    """What an inbound says: its interactions and, beside each, the canonical names it states.
+
+    What every target of a route needs alike is worked out once and kept beside the fields; a copy by `replace` starts
+    without it.
+    """
 
     inbound: Inbound
     interactions: tuple[Interaction, ...]
     stated: tuple[frozenset[str], ...]
+
+    def for_own(self) -> tuple[Interaction, ...]:
+        """The interactions with what the caller's headers add to them for their own vendor."""
+        found: tuple[Interaction, ...] | None = self.__dict__.get("_for_own")
+        if found is None:
+            found = tuple([from_headers(one, self.inbound, own=True) for one in self.interactions])
+            self.__dict__["_for_own"] = found
+        return found
+
+    def for_others(self) -> tuple[Interaction, ...]:
+        """The interactions with what the caller's headers add to them for any other vendor."""
+        found: tuple[Interaction, ...] | None = self.__dict__.get("_for_others")
+        if found is None:
+            found = tuple([from_headers(one, self.inbound, own=False) for one in self.interactions])
+            self.__dict__["_for_others"] = found
+        return found
+
+    def headers(self) -> Mapping[str, str]:
+        """The caller's headers that could break no other request: those that are printable text."""
+        found: Mapping[str, str] | None = self.__dict__.get("_headers")
+        if found is None:
+            headers = self.inbound.headers
+            found = {name: value for name, value in headers.items() if value and value.isprintable()}
+            self.__dict__["_headers"] = found
+        return found
+
+    def turned(self, interaction: Interaction) -> "Turned":
+        """One of the interactions as a custom event; that of the last one asked for is kept."""
+        kept = self.__dict__.get("_turned")
+        if kept is None or kept[0] is not interaction:
+            kept = self.__dict__["_turned"] = (interaction, as_event(interaction))
+        return kept[1]
+
+
+Turned = tuple[Event, dict[str, str], frozenset[str]]
+"""A custom event; the property in which each canonical name now stands; the names that only part of them does."""
 
 
 class Refused(Struct, frozen=True, order=True):
@@ -83,7 +125,7 @@ def translate(
 
     `without` and `only` are indices of interactions that the target has already, or that alone are meant.
     """
-    inbound, vendor = decoded.inbound, target.mapping.NAME
+    vendor = target.mapping.NAME
     parts: list[tuple[int, Part]] = []
     refused: list[Refused] = []
     losses = copied = _NOTHING
@@ -92,22 +134,23 @@ def translate(
         if index in without or (only is not None and index not in only):
             continue
         own = interaction.origin.vendor == vendor
-        candidate = from_headers(interaction, inbound, own=own)
+        candidate = (decoded.for_own() if own else decoded.for_others())[index]
         if (target.when.patterns or target.share) and not _chosen(candidate, target):
             filtered += 1
             continue
-        outcome = _say(candidate, decoded.stated[index], target, own=own)
-        if isinstance(outcome, _Said):
-            for part in outcome.parts:
+        outcome = _say(decoded, index, candidate, target)
+        if not isinstance(outcome, Refusal):
+            said, lost, kept = outcome
+            for part in said:
                 parts.append((index, part))  # noqa: PERF401  # one part is usual: faster without a comprehension's frame
-            losses = losses | outcome.losses if losses else outcome.losses
-            copied = copied | outcome.copied if copied else outcome.copied
+            losses = losses | lost if losses else lost
+            copied = copied | kept if copied else kept
         elif target.unsupported == "drop":
             dropped += 1
             losses = losses.union(outcome.fields)
         else:
             refused.append(Refused(index, outcome.reason, outcome.fields))
-    requests = _requests(parts, target, inbound.headers) if parts else ()
+    requests = _requests(parts, target, decoded) if parts else ()
     return Translation(requests, tuple(refused), losses, copied, filtered, dropped)
 
 
@@ -116,51 +159,69 @@ def _chosen(interaction: Interaction, target: Target) -> bool:
     return target.when.holds(interaction) and (target.share is None or target.share.holds(interaction))
 
 
-class _Said(Struct, frozen=True):
-    """One interaction as the target says it, with its losses and copied ids."""
-
-    parts: tuple[Part, ...]
-    losses: frozenset[str]
-    copied: frozenset[str]
+_Said = tuple[tuple[Part, ...], frozenset[str], frozenset[str]]
+"""One interaction as the target says it, its losses and its copied ids."""
 
 
-def _say(interaction: Interaction, names: frozenset[str], target: Target, *, own: bool) -> _Said | Refusal:
-    """One interaction shaped and encoded for a target."""
-    filled: dict[str, tuple[str, ...]] = {}
+def _say(decoded: Decoded, index: int, interaction: Interaction, target: Target) -> _Said | Refusal:
+    """One interaction, with what the headers add, shaped and encoded for a target."""
+    mapping, names = target.mapping, decoded.stated[index]
+    filled: Mapping[str, tuple[str, ...]] = _NO_FILLED
+    own = interaction.origin.vendor == mapping.NAME
     if target.privacy is not _NO_PRIVACY:
         interaction = target.privacy.hide(interaction)
     if target.fill.values:
         interaction, filled = target.fill.apply(interaction)
-    if own and target.mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
+    if own and mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
         return Refusal("missing", ("user.id",))
-    encoded = target.mapping.encode(interaction)
+    encoded = mapping.encode(interaction)
     if not isinstance(encoded, Encoded) and target.unsupported == "event":
-        encoded = _turned(interaction, target.mapping, encoded)
+        encoded = _turned(decoded.turned(interaction), interaction, mapping, encoded)
     if not isinstance(encoded, Encoded):
         return encoded
-    if encoded.said is None:
-        return _Said(encoded.parts, _NOTHING, _NOTHING)
-    copied = _NOTHING
-    if not own and not CAMPAIGN_IDS.isdisjoint(names):
-        copied = (CAMPAIGN_IDS & names & encoded.said).difference(filled)
-        if copied and target.strict_ids:
-            return Refusal("unknown_id", tuple(sorted(copied)))
-    if target.privacy is not _NO_PRIVACY:
-        names = names.difference(target.privacy.hidden)
-    return _Said(encoded.parts, _losses(names, encoded.said, encoded.partly, filled), copied)
+    said = encoded.said
+    if said is None:
+        return encoded.parts, _NOTHING, _NOTHING
+    account = _account if interaction.properties or len(decoded.inbound.body) > _SMALL else _remembered_account
+    losses, ids = account(names, said, encoded.partly)
+    copied = _NOTHING if own or not ids else ids.difference(filled)
+    if copied and target.strict_ids:
+        return Refusal("unknown_id", tuple(sorted(copied)))
+    if target.privacy is not _NO_PRIVACY or (filled and any(filled.values())):
+        losses = _beyond_shaping(names.difference(target.privacy.hidden), said, encoded.partly, filled)
+    return encoded.parts, losses, copied
 
 
-def _losses(
-    names: frozenset[str], said: frozenset[str], partly: frozenset[str], filled: Mapping[str, tuple[str, ...]]
-) -> frozenset[str]:
-    """What was stated and is not said in full, neither by itself nor by a fill that refers to it."""
+def _account(
+    names: frozenset[str], said: frozenset[str], partly: frozenset[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """What was stated and is not said in full, and the ids of campaigns that are said."""
     losses = names - said
     if partly:
         losses |= partly & names
+    return _without_positions(losses), CAMPAIGN_IDS & names & said
+
+
+def _without_positions(losses: frozenset[str]) -> frozenset[str]:
+    """Losses in which the items speak for their positions."""
+    return losses - _POSITIONS if "items" in losses else losses
+
+
+_POSITIONS: Final = frozenset({"items.position"})
+_SMALL: Final = 4096
+"""Bytes of a body up to which its names are small enough to remember what was made of them."""
+_remembered_account: Final = lru_cache(maxsize=1024)(_account)
+
+
+def _beyond_shaping(
+    names: frozenset[str], said: frozenset[str], partly: frozenset[str], filled: Mapping[str, tuple[str, ...]]
+) -> frozenset[str]:
+    """The losses of what privacy leaves, but for what fills that refer to it carry."""
+    losses = names - said | (partly & names)
     for name, refers in filled.items():
         if refers and name in said and name not in partly:
             losses = losses.difference(_carried_by(refers))
-    return losses - {"items.position"} if "items" in losses else losses
+    return _without_positions(losses)
 
 
 def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
@@ -171,36 +232,40 @@ def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _turned(interaction: Interaction, mapping: VendorMapping, refusal: Refusal) -> Encoded | Refusal:
+def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, refusal: Refusal) -> Encoded | Refusal:
     """What was refused, as the vendor's custom event, or the custom event's refusal.
 
     An event covers no want of a person: where the vendor takes one from nobody, the refusal stands.
     """
-    turned, moved, partly = as_event(interaction)
-    encoded = mapping.encode(turned)
+    event, moved, partly = turned
+    encoded = mapping.encode(event)
     if not isinstance(encoded, Encoded) or encoded.said is None:
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
-    said, overwritten = ["action"], []
+    told, overwritten = ["action"], []
     for name, place in moved.items():
-        if f"properties.{place}" in encoded.said:
-            said.append(name)
+        if _PROPERTIES[place] in encoded.said:
+            told.append(name)
         if place in interaction.properties:
-            overwritten.append(f"properties.{place}")
-    return Encoded(encoded.parts, encoded.said.union(said).difference(overwritten), encoded.partly | partly)
+            overwritten.append(_PROPERTIES[place])
+    said = encoded.said.union(told)
+    if overwritten:
+        said = said.difference(overwritten)
+    return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
 
-def as_event(interaction: Interaction) -> tuple[Event, dict[str, str], frozenset[str]]:
+def as_event(interaction: Interaction) -> Turned:
     """An interaction as a custom event with flat properties.
 
     Beside it, the property in which each canonical name now stands, and the names that only part of them does.
     """
-    flat, moved = dict(interaction.properties), {}
+    flat: dict[str, Any] = interaction.properties.copy()
+    moved: dict[str, str] = {}
     for name, value in _flat_facts(interaction):
         if value or not is_empty(value):
-            moved[name] = place = name.replace(".", "_")
-            flat[place] = text(value)
+            moved[name] = place = _PLACES[name]
+            flat[place] = value if isinstance(value, str) else text(value)
     if "item.id" in moved:
         moved["items"] = moved["item.id"]
     partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
@@ -215,8 +280,16 @@ def as_event(interaction: Interaction) -> tuple[Event, dict[str, str], frozenset
 _ITEMS: Final = frozenset({"items"})
 
 
+_PLACES: Final = {
+    name: name.replace(".", "_")
+    for name in ("decision_id", "slot_id", "variations", "placement", "label", "item.kind", "item.id", "item.parent_id")
+}
+"""The property of a custom event for each canonical name or reference that has no other place there."""
+_PROPERTIES: Final = {place: f"properties.{place}" for place in _PLACES.values()}
+
+
 def _flat_facts(interaction: Interaction) -> list[tuple[str, Any]]:
-    """What a custom event says in properties, by canonical name or reference: `item.id` as `item_id`."""
+    """What a custom event says in properties, by canonical name or reference."""
     facts: list[tuple[str, Any]] = [("placement", interaction.placement)]
     if isinstance(interaction, Engagement):
         facts = [
@@ -253,15 +326,18 @@ def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:
     )
 
 
-def _requests(parts: Sequence[tuple[int, Part]], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:
+def _requests(parts: Sequence[tuple[int, Part]], target: Target, decoded: Decoded) -> tuple[Outbound, ...]:
     """The outbounds for all parts, in order, with the caller's own headers and the indices of what each carries."""
-    passed = passed_on(target, headers)
-    requests: list[Outbound] = []
-    for indices, batch in _batches(parts):
-        outbound = target.mapping.request(batch)
-        told = {**outbound.headers, **passed} if passed else outbound.headers
-        requests.append(Outbound(outbound.method, outbound.url, told, outbound.body, tuple(indices)))
-    return tuple(requests)
+    passed, compose = _passed_on(target, decoded.headers()), target.mapping.request
+    if len(parts) == 1:
+        index, part = parts[0]
+        return (_addressed(compose((part,)), passed, (index,)),)
+    return tuple([_addressed(compose(batch), passed, tuple(indices)) for indices, batch in _batches(parts)])
+
+
+def _addressed(outbound: Outbound, passed: dict[str, str], indices: tuple[int, ...]) -> Outbound:
+    told = {**outbound.headers, **passed} if passed else outbound.headers
+    return Outbound(outbound.method, outbound.url, told, outbound.body, indices)
 
 
 def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Part]]]:
@@ -281,19 +357,17 @@ def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Pa
     return batches
 
 
-def passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
+def _passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
     """The caller's headers that the target's vendor reads by itself and its owner does not hide."""
     privacy = target.privacy
     passed: dict[str, str] = {}
     for name in target.mapping.PASSES_ON:
-        value = headers.get(name)
-        if value and value.isprintable():
-            passed[name] = value
-    if passed and privacy is not _NO_PRIVACY:
-        for name, field in _HEADER_FIELDS.items():
-            if field in privacy.drop or field in privacy.hash:
-                passed.pop(name, None)
-    return passed
+        if name in headers:
+            passed[name] = headers[name]
+    if not passed or privacy is _NO_PRIVACY:
+        return passed
+    hidden = {name for name, field in _HEADER_FIELDS.items() if field in privacy.drop or field in privacy.hash}
+    return {name: value for name, value in passed.items() if name not in hidden}
 
 
 _HEADER_FIELDS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}

@@ -156,6 +156,7 @@ class Shape(Generic[T]):
         self.keys = names(wire)
         self._also = also or {}
         self._tidied = tidied
+        self._is_open = _is_open(wire)
 
     def read(self, body: bytes) -> tuple[T, Any]:
         """A body as the wire Struct; beside it the JSON document itself where that says more than the Struct.
@@ -168,7 +169,7 @@ class Shape(Generic[T]):
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             tree = self.document(body)
             return self.form(tree), tree
-        if _may_be_too_deep(body):
+        if self._is_open and _may_be_too_deep(body):
             read_json(body)
         return found, None
 
@@ -232,6 +233,13 @@ def _closed_type(type_: Any) -> Any:
     if origin in (Union, UnionType):
         return reduce(or_, map(_closed_type, inner))
     return origin[tuple(map(_closed_type, inner))] if origin in (list, tuple, dict) else type_
+
+
+def _is_open(type_: Any) -> bool:
+    """Whether a type has room for anything, nested as deep as it may be."""
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        return any(_is_open(field.type) for field in msgspec.structs.fields(type_))
+    return type_ is Any or any(map(_is_open, get_args(type_)))
 
 
 def at(path: Iterable[str | int]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from msgspec import Struct, ValidationError, convert
 
+from gateway.contract import said_with
 from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
 from gateway.wire import joined, names, read_json, rest, stating, without_nulls
@@ -211,9 +212,13 @@ def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type
     type_ = TYPES.get(word) if isinstance(word, str) else "custom" if word is None else None
     if type_ is None:
         return None
-    value, currency = _take(properties, "value", _NUMBER), _take(properties, "currency", _TEXT)
-    quantity, product_id = _take(properties, "quantity", _NUMBER), _take(properties, "productId", _TEXT)
-    cart, transaction_id = _take_cart(properties), _take(properties, "uniqueTransactionId", _TEXT)
+    take, get = properties.pop, properties.get
+    value = take("value") if type(get("value")) in _NUMBER else None
+    currency = take("currency") if type(get("currency")) is str else None
+    quantity = take("quantity") if type(get("quantity")) in _NUMBER else None
+    product_id = take("productId") if type(get("productId")) is str else None
+    transaction_id = take("uniqueTransactionId") if type(get("uniqueTransactionId")) is str else None
+    cart = _take_cart(properties) if "cart" in properties else None
     beside: dict[str, Any] = {}
     clash: dict[str, Any] = {}
     if raw is not None and (beside := stating(rest(raw, _EVENT_KEYS))):
@@ -224,26 +229,29 @@ def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type
 
 
 _EVENT_KEYS: Final = frozenset({"name", "properties"})
-_TEXT: Final = frozenset({str})
 _NUMBER: Final = frozenset({int, float})
 
 
-def _take(properties: dict[str, Any], key: str, types: frozenset[type]) -> Any:
-    """A documented property taken out, None where it is not there or of another type."""
-    return properties.pop(key) if type(properties.get(key)) in types else None
-
-
 def _take_cart(properties: dict[str, Any]) -> tuple[CartItem, ...] | None:
-    """The cart taken out, None where it is not there or one of its lines has not the documented types."""
-    lines = properties.get("cart")
+    """The cart taken out, None where one of its lines has not the documented types."""
+    lines = properties["cart"]
     if not isinstance(lines, list):
         return None
     try:
-        items = tuple([_cart_item(line) for line in lines])
+        cart = _documented_cart(lines) or tuple([_cart_item(line) for line in lines])
     except ValidationError:
         return None
     del properties["cart"]
-    return items
+    return cart
+
+
+def _documented_cart(lines: list[Any]) -> tuple[CartItem, ...] | None:
+    """A cart whose lines hold nothing beside their documented keys, at once; None where one does, or is no line."""
+    try:
+        read = convert({"lines": lines}, _Lines)
+    except ValidationError:
+        return None
+    return tuple([CartItem(line.productId, line.quantity, line.itemPrice) for line in read.lines])
 
 
 def _cart_item(raw: Any) -> CartItem:
@@ -260,6 +268,16 @@ class CartLine(Struct, frozen=True, omit_defaults=True):
     productId: str | None = None
     quantity: int | float | None = None
     itemPrice: int | float | None = None
+
+
+class _DocumentedLine(CartLine, frozen=True, forbid_unknown_fields=True):
+    """A cart line with nothing beside its documented keys."""
+
+
+class _Lines(Struct, frozen=True):
+    """A cart of such lines: to a Struct msgspec converts faster than to a list."""
+
+    lines: list[_DocumentedLine]
 
 
 _CART_KEYS: Final = names(CartLine)
@@ -314,35 +332,32 @@ class Conformed(Struct, frozen=True):
 
     properties: dict[str, Any]
     missing: tuple[str, ...]
-    said: list[str]
+    said: frozenset[str]
     partly: frozenset[str]
 
 
-def conform(event: Event, type_key: str) -> Conformed:
+def conform(event: Event, type_key: str, said: frozenset[str]) -> Conformed:
     """The event's properties for a vendor they did not come from: documented forms only, for a documented type.
 
-    `type_key` is the vendor's key for the type itself: no property of that name may pass for it.
+    `type_key` is the vendor's key for the type itself: no property of that name may pass for it. `said` is what the
+    vendor is told besides.
     """
     kind = KINDS.get(event.type, _OPEN)
+    forms = kind.forms
     sent: dict[str, Any] = {}
-    said: list[str] = []
-    _add_fields(event, kind.forms, sent, said)
-    for key, value in event.properties.items():
-        if key in sent or key == type_key or (not value and is_empty(value)):
-            continue
-        formed = _formed(kind.forms.get(key), value)
-        if formed is not None:
-            sent[key] = formed
-            said.append(f"properties.{key}")
+    said = said_with(said, tuple(_add_fields(event, forms, sent)))
+    if event.properties:
+        said = said.union(_add_properties(event.properties, forms, sent, type_key))
     missing: tuple[str, ...] = ()
-    if not kind.required <= sent.keys():
-        missing = tuple([NAMES.get(key, f"properties.{key}") for key in kind.required if key not in sent])
+    if lacking := kind.required.difference(sent):
+        missing = tuple([NAMES.get(key, f"properties.{key}") for key in lacking])
     partly = _CART_IN_PART if event.cart and any(map(extras_of, event.cart)) else _NOTHING
     return Conformed(sent, missing, said, partly)
 
 
-def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any], said: list[str]) -> None:
+def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -> list[str]:
     """Add the canonical fields: of documented forms by their types, but for long transaction ids and partial carts."""
+    said: list[str] = []
     if event.value is not None:
         sent["value"] = event.value
         said.append("value")
@@ -361,6 +376,23 @@ def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any], s
     if event.transaction_id and ("uniqueTransactionId" not in forms or _is_short_text(event.transaction_id)):
         sent["uniqueTransactionId"] = event.transaction_id
         said.append("transaction_id")
+    return said
+
+
+def _add_properties(
+    properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str
+) -> list[str]:
+    """Add the properties whose keys are free, in documented forms."""
+    said: list[str] = []
+    for key, value in properties.items():
+        if key in sent or key == type_key or (not value and is_empty(value)):
+            continue
+        form = forms.get(key)
+        formed = without_nulls(value) if form is None else _formed(form, value)
+        if formed is not None:
+            sent[key] = formed
+            said.append(f"properties.{key}")
+    return said
 
 
 def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:
@@ -377,10 +409,8 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 _CART_IN_PART: Final = frozenset({"cart"})
 
 
-def _formed(form: Form | None, value: Any) -> Any:
+def _formed(form: Form, value: Any) -> Any:
     """The value in a documented form, converting a string that is its JSON text; None where it has no such form."""
-    if form is None:
-        return without_nulls(value)
     if form(value):
         return value
     if not isinstance(value, str):

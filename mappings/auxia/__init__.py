@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 from msgspec import Struct, structs
 
 from gateway.contract import (
+    JSON,
     Answer,
     ClientCredentials,
     Encoded,
@@ -104,8 +105,7 @@ class Auxia(Struct, frozen=True, kw_only=True):
         path, body = _INTERACTION_PATH, first.content
         if first.endpoint == "events":
             path, body = _EVENTS_PATH, {**(first.envelope or {}), "events": [part.content for part in parts]}
-        headers = {"content-type": "application/json"}
-        return Outbound("POST", f"{self.base_url}{path}", headers, encode_json(body), ())
+        return Outbound("POST", f"{self.base_url}{path}", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
         """The outbound with the API key that its path asks for."""

@@ -3,7 +3,7 @@
 from operator import attrgetter
 from typing import Any, Final
 
-from gateway.contract import Encoded, Part, Refusal
+from gateway.contract import Encoded, Part, Refusal, said_with
 from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
 from gateway.times import to_iso
 from gateway.wire import known, without_nulls
@@ -12,6 +12,7 @@ from mappings.auxia import wire
 # What each endpoint says of an interaction from elsewhere, where it is known.
 _ENGAGEMENT_SAID: Final = frozenset({"action", "variations", "placement", "label", "user.id"})
 _EVENT_SAID: Final = frozenset({"type", "name", *wire.FIELDS, "user.id", "session.id", "device.id"})
+_TIMED_EVENT_SAID: Final = _EVENT_SAID | {"occurred_at"}
 _NOTHING: Final[frozenset[str]] = frozenset()
 _CART: Final = frozenset({"cart"})
 _fields: Final = attrgetter(*wire.FIELDS)
@@ -50,7 +51,7 @@ def engagement(interaction: Engagement, project_id: str) -> Encoded | Refusal:
             treatmentId=treatment,
         )
         parts.append(Part("interaction", content))
-    return Encoded(tuple(parts), _ENGAGEMENT_SAID.union(said))
+    return Encoded(tuple(parts), said_with(_ENGAGEMENT_SAID, tuple(said)))
 
 
 def event(interaction: Event, project_id: str) -> Encoded | Refusal:
@@ -60,13 +61,12 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
     if not (name and interaction.user.id):
         return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"eventName": name if custom else interaction.type, "insertId": interaction.id}
-    said: list[str] = []
-    values = _values(interaction, None if custom else name, said)
+    values = _values(interaction, None if custom else name)
+    told = _add_properties(values, interaction.properties) if interaction.properties else None
     if values:
         content["eventProperties"] = values
     time = None if interaction.occurred_at is None else _timestamp(interaction.occurred_at)
-    if time:
-        said.append("occurred_at")
+    said = _TIMED_EVENT_SAID if time else _EVENT_SAID
     content["clientEventTimestamp"] = time or _timestamp(interaction.received_at)
     if interaction.session.id:
         content["sessionId"] = interaction.session.id
@@ -74,20 +74,35 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         content["deviceId"] = interaction.device.id
     partly = _CART if interaction.cart and any(map(_extras, interaction.cart)) else _NOTHING
     envelope = {"projectId": project_id, "userId": interaction.user.id}
-    return Encoded((Part("events", content, envelope),), _EVENT_SAID.union(said), partly)
+    return Encoded((Part("events", content, envelope),), said.union(told) if told else said, partly)
 
 
-def _values(interaction: Event, name: str | None, said: list[str]) -> dict[str, Any]:
-    """An event's fields and properties as typed values, a field before a property; adds the properties' names."""
-    values: dict[str, Any] = {"name": wire.typed(name)} if name else {}
-    for key, value in zip(wire.FIELDS, _fields(interaction), strict=True):
-        if value is not None and (value or not is_empty(value)):
-            values[key] = wire.typed_cart(value) if key == "cart" else wire.typed(value)
-    for key, value in interaction.properties.items():
-        if key not in values and (value or not is_empty(value)):
-            values[key] = wire.typed(value)
-            said.append(f"properties.{key}")
+def _values(interaction: Event, name: str | None) -> dict[str, Any]:
+    """An event's fields as typed values."""
+    values: dict[str, Any] = {"name": {"stringValue": name}} if name else {}
+    if interaction.value is not None:
+        values["value"] = wire.typed(interaction.value)
+    if interaction.currency:
+        values["currency"] = {"stringValue": interaction.currency}
+    if interaction.quantity is not None:
+        values["quantity"] = wire.typed(interaction.quantity)
+    if interaction.product_id:
+        values["product_id"] = {"stringValue": interaction.product_id}
+    if interaction.cart:
+        values["cart"] = wire.typed_cart(interaction.cart)
+    if interaction.transaction_id:
+        values["transaction_id"] = {"stringValue": interaction.transaction_id}
     return values
+
+
+def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> list[str]:
+    """Adds the properties whose names are free as typed values, and gives their names."""
+    told: list[str] = []
+    for key, value in properties.items():
+        if key not in values and (value or not is_empty(value)):
+            values[key] = {"stringValue": value} if isinstance(value, str) else wire.typed(value)
+            told.append(f"properties.{key}")
+    return told
 
 
 def _timestamp(micros: int) -> str | None:

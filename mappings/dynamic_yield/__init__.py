@@ -15,6 +15,7 @@ from typing import ClassVar
 from msgspec import Struct, structs
 
 from gateway.contract import (
+    JSON,
     Answer,
     ClientCredentials,
     Encoded,
@@ -88,8 +89,7 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
                 body = {**(envelope or {}), "events": [part.content for part in parts]}
             case _:
                 body = parts[0].content
-        headers = {"content-type": "application/json"}
-        return Outbound("POST", f"{self.base_url}{wire.PATH}{endpoint}", headers, encode_json(body), ())
+        return Outbound("POST", f"{self.base_url}{wire.PATH}{endpoint}", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
         """The outbound with the API key."""

@@ -9,6 +9,7 @@ from gateway.contract import (
     Encoded,
     Part,
     Refusal,
+    said_with,
 )
 from gateway.model import (
     USUAL_NAMES,
@@ -52,9 +53,9 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
     envelope, context = _person(interaction), _context(interaction)
     if context.device or context.channel:
         envelope["context"] = context
-    if context.channel:
-        said.append("channel")
-    return Encoded((Part("engagement", content, envelope),), wire.ENGAGEMENT_SAID.union(said), partly)
+        if context.channel:
+            said.append("channel")
+    return Encoded((Part("engagement", content, envelope),), said_with(wire.ENGAGEMENT_SAID, tuple(said)), partly)
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -75,7 +76,9 @@ def _is_integer(id_: str) -> bool:
 def event(interaction: Event) -> Encoded | Refusal:
     """Another vendor's event, or why it cannot be said."""
     word = catalogue.WORDS.get(interaction.type)
-    conformed = catalogue.conform(interaction, "dyType")
+    context = _context(interaction)
+    said = wire.CHANNEL_EVENT_SAID if context.channel else wire.EVENT_SAID
+    conformed = catalogue.conform(interaction, "dyType", said)
     name = interaction.name or USUAL_NAMES.get(interaction.type)
     if conformed.missing or not name or not interaction.user.id:
         needed = {"user.id": interaction.user.id, "name": name}
@@ -83,10 +86,9 @@ def event(interaction: Event) -> Encoded | Refusal:
         return Refusal("missing", tuple(sorted(missing)))
     properties = {"dyType": word, **conformed.properties} if word else conformed.properties
     content = {"name": name, "properties": properties} if properties else {"name": name}
-    envelope, context = _person(interaction), _context(interaction)
+    envelope = _person(interaction)
     envelope["context"] = context
-    said = wire.EVENT_SAID.union(conformed.said, _CHANNEL if context.channel else ())
-    return Encoded((Part("event", content, envelope),), said, conformed.partly)
+    return Encoded((Part("event", content, envelope),), conformed.said, conformed.partly)
 
 
 def page_view(interaction: Event) -> Encoded | Refusal:

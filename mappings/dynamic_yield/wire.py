@@ -168,4 +168,5 @@ CHANNELS: Final = dict.fromkeys(("web", "desktop", "mobile web"), "WEB") | dict.
 SAID: Final = frozenset({"user.id", "session.id", "device.ip", "consent"})
 ENGAGEMENT_SAID: Final = SAID | {"action"}
 EVENT_SAID: Final = SAID | {"type", "name"}
+CHANNEL_EVENT_SAID: Final = EVENT_SAID | {"channel"}
 PAGE_VIEW_SAID: Final = SAID | {"type", "page.data", "page.location", "page.referrer", "page.locale"}

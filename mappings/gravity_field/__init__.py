@@ -16,6 +16,7 @@ from typing import ClassVar
 from msgspec import Struct, structs
 
 from gateway.contract import (
+    JSON,
     Answer,
     ClientCredentials,
     Encoded,
@@ -78,8 +79,7 @@ class GravityField(Struct, frozen=True, kw_only=True):
         """One body for all parts of a user, session and context."""
         endpoint = parts[0].endpoint
         body = {**(parts[0].envelope or {}), f"{endpoint}s": [part.content for part in parts]}
-        headers = {"content-type": "application/json"}
-        return Outbound("POST", f"{self.base_url}/ssapi/{endpoint}", headers, encode_json(body), ())
+        return Outbound("POST", f"{self.base_url}/ssapi/{endpoint}", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
         """The outbound with the API key as bearer token."""

@@ -1,12 +1,12 @@
 """From interactions to the vendor's bodies."""
 
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from gateway.contract import (
     Encoded,
     Part,
     Refusal,
+    said_with,
 )
 from gateway.model import (
     USUAL_NAMES,
@@ -27,25 +27,22 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
     word = _word(interaction)
     if word is None:
         return Refusal("unsupported", ("action",))
-    key, name = ("slotId", "slot_id") if word == "SLOT_CLICK" else ("decisionId", "decision_id")
-    id_ = getattr(interaction, name)
-    if not (id_ and interaction.user.id and interaction.page.location):
+    key, name, id_ = "decisionId", "decision_id", interaction.decision_id
+    if word == "SLOT_CLICK":
+        key, name, id_ = "slotId", "slot_id", interaction.slot_id
+    page, also = interaction.page, [name]
+    if not (id_ and interaction.user.id and page.location):
         return Refusal("missing", tuple(sorted([*_missing(interaction), *(() if id_ else (name,))])))
     content: dict[str, Any] = {"type": word, key: id_}
     if interaction.variations:
         content["variations"] = interaction.variations
-    time = None if interaction.occurred_at is None else _event_time(interaction.occurred_at)
-    if time:
+    if interaction.occurred_at is not None and (time := _event_time(interaction.occurred_at)):
         content["event_time"] = time
-    said = _engagement_said(name, typed=interaction.page.type in wire.PAGE_TYPES, timed=time is not None)
+        also.append("occurred_at")
+    if page.type in wire.PAGE_TYPES:
+        also.append("page.type")
+    said = said_with(wire.ENGAGEMENT_SAID, tuple(also))
     return Encoded((Part("engagement", content, _envelope(interaction)),), said)
-
-
-@cache
-def _engagement_said(id_name: str, *, typed: bool, timed: bool) -> frozenset[str]:
-    """What an engagement carries, by its id and whether its page type and its time could be said."""
-    also = {id_name, *(("page.type",) if typed else ()), *(("occurred_at",) if timed else ())}
-    return wire.ENGAGEMENT_SAID | also
 
 
 def _word(interaction: Engagement) -> str | None:
@@ -62,18 +59,15 @@ def event(interaction: Event) -> Encoded | Refusal:
     word = catalogue.WORDS.get(interaction.type)
     if word is None and interaction.type != "custom":
         return Refusal("unsupported", ("type",))
-    conformed = catalogue.conform(interaction, "eventType")
+    said = wire.TYPED_EVENT_SAID if interaction.page.type in wire.PAGE_TYPES else wire.EVENT_SAID
+    conformed = catalogue.conform(interaction, "eventType", said)
     name = interaction.name or USUAL_NAMES.get(interaction.type)
     if conformed.missing or not (name and interaction.user.id and interaction.page.location):
         missing = [*_missing(interaction), *conformed.missing, *(() if name else ("name",))]
         return Refusal("missing", tuple(sorted(missing)))
     properties = {"eventType": word, **conformed.properties} if word else conformed.properties
     content = {"name": name, "properties": properties} if properties else {"name": name}
-    said = wire.EVENT_SAID.union(conformed.said, _PAGE_TYPE if interaction.page.type in wire.PAGE_TYPES else ())
-    return Encoded((Part("event", content, _envelope(interaction)),), said, conformed.partly)
-
-
-_PAGE_TYPE: Final = ("page.type",)
+    return Encoded((Part("event", content, _envelope(interaction)),), conformed.said, conformed.partly)
 
 
 def _missing(interaction: Interaction) -> list[str]:

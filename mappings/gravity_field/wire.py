@@ -100,3 +100,4 @@ SAID: Final = frozenset(
 )
 ENGAGEMENT_SAID: Final = SAID | {"action", "variations"}
 EVENT_SAID: Final = SAID | {"type", "name"}
+TYPED_EVENT_SAID: Final = EVENT_SAID | {"page.type"}

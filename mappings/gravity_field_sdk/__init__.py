@@ -18,6 +18,7 @@ from urllib.parse import quote
 from msgspec import Struct, structs
 
 from gateway.contract import (
+    JSON,
     Answer,
     ClientCredentials,
     Encoded,
@@ -83,8 +84,7 @@ class GravityFieldSdk(Struct, frozen=True, kw_only=True):
         if first.endpoint == "engagement":
             return Outbound("GET", f"{self.base_url}/engagement?{_query(first.content)}", {}, None, ())
         body = {"sec": self.section, **(first.envelope or {}), "data": [part.content for part in parts]}
-        headers = {"content-type": "application/json"}
-        return Outbound("POST", f"{self.base_url}/event", headers, encode_json(body), ())
+        return Outbound("POST", f"{self.base_url}/event", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
         """The outbound with the API key as bearer token."""

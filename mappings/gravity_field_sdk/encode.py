@@ -6,6 +6,7 @@ from gateway.contract import (
     Encoded,
     Part,
     Refusal,
+    said_with,
 )
 from gateway.model import (
     USUAL_NAMES,
@@ -48,12 +49,13 @@ def event(interaction: Event) -> Encoded | Refusal:
         return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"type": word or "custom", "name": name}
     told = _add_fields(interaction, content)
-    if interaction.properties:
-        _add_properties(interaction.properties, content, told)
     if interaction.page.type in wire.PAGE_TYPES:
         told.append("page.type")
-    partly = _CART if interaction.cart and any(item.extras for item in interaction.cart) else _NOTHING
-    return Encoded((Part("event", content, _envelope(interaction)),), wire.EVENT_SAID.union(told), partly)
+    said = said_with(wire.EVENT_SAID, tuple(told))
+    if interaction.properties:
+        said = said.union(_add_properties(interaction.properties, content))
+    partly = _CART if interaction.cart and any(map(catalogue.extras_of, interaction.cart)) else _NOTHING
+    return Encoded((Part("event", content, _envelope(interaction)),), said, partly)
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -63,9 +65,16 @@ _CART: Final = frozenset({"cart"})
 def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     """Put an event's canonical fields into the vendor's flat keys; gives those of them that may be unsayable."""
     told: list[str] = []
-    for (name, key), value in zip(catalogue.FIELDS, catalogue.values(interaction), strict=True):
-        if value is not None and name != "cart" and not is_empty(value):
-            content[key] = value
+    if interaction.value is not None:
+        content["value"] = interaction.value
+    if interaction.currency:
+        content["currency"] = interaction.currency
+    if interaction.quantity is not None:
+        content["quantity"] = interaction.quantity
+    if interaction.product_id:
+        content["productId"] = interaction.product_id
+    if interaction.transaction_id:
+        content["uniqueTransactionId"] = interaction.transaction_id
     if interaction.cart and all(item.product_id for item in interaction.cart):
         content["cart"] = catalogue.cart_lines(interaction.cart)
         told.append("cart")
@@ -75,9 +84,10 @@ def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     return told
 
 
-def _add_properties(properties: dict[str, Any], content: dict[str, Any], told: list[str]) -> None:
-    """Put an event's properties where the SDK has them, as strings, and add their names to what is told."""
+def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list[str]:
+    """Put an event's properties where the SDK has them, as strings; gives their names."""
     custom: dict[str, str] = {}
+    told: list[str] = []
     for key, value in properties.items():
         if not value and is_empty(value):
             continue
@@ -89,6 +99,7 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any], told: l
         told.append(f"properties.{key}")
     if custom:
         content["customProps"] = custom
+    return told
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:

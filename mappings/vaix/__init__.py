@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from msgspec import Struct, field, structs
 
 from gateway.contract import (
+    JSON,
     Answer,
     ClientCredentials,
     Encoded,
@@ -98,8 +99,7 @@ class Vaix(Struct, frozen=True, kw_only=True):
 
     def request(self, parts: Sequence[Part]) -> Outbound:
         """The one part as a body."""
-        headers = {"content-type": "application/json"}
-        return Outbound("POST", self.base_url + _PATH, headers, encode_json(parts[0].content), ())
+        return Outbound("POST", self.base_url + _PATH, JSON, encode_json(parts[0].content), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
         """The outbound with the client group, and its static token or the token that its grant obtained."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from gateway.contract import Encoded, Part, Refusal
+from gateway.contract import Encoded, Part, Refusal, said_with
 from gateway.facts import applies
 from gateway.model import (
     ENGAGEMENT_FIELDS,
@@ -14,6 +14,7 @@ from gateway.model import (
     SHARED_FIELDS,
     USUAL_NAMES,
     Engagement,
+    Event,
     Interaction,
     Item,
     is_empty,
@@ -38,8 +39,6 @@ _EVENT_TEXTS: Final = _readers(SHARED_FIELDS | EVENT_FIELDS)
 # What every event type says of an interaction from elsewhere, where it is known.
 _ENGAGEMENT_FACTS: Final = ("decision_id", "slot_id", "variations", "label")
 _EVENT_FACTS: Final = ("value", "currency", "quantity", "product_id", "cart", "transaction_id")
-_ENGAGEMENT_VALUES: Final = attrgetter(*_ENGAGEMENT_FACTS)
-_EVENT_VALUES: Final = attrgetter(*_EVENT_FACTS)
 _ENGAGEMENT_SAID: Final = frozenset({"user.id", "action", *_ENGAGEMENT_FACTS})
 _EVENT_SAID: Final = frozenset({"user.id", "type", "name", *_EVENT_FACTS})
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -72,30 +71,30 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
     form = wire.FORMS[word]
     data = _what(interaction, documented=word != "custom")
     partly = _add_facts(data, interaction)
-    said: list[str] = []
+    told: list[str] = []
     if items:
-        told, names, in_part = _say_items(form.ids, items)
-        if items is not interaction.items and "items" not in told:
+        members, names, in_part = _say_items(form.ids, items)
+        if items is not interaction.items and "items" not in members:
             del data["product_id"]
-        data.update(told)
-        said.extend(names)
+        data.update(members)
+        told.extend(names)
         partly |= in_part
-    texts = _ENGAGEMENT_TEXTS if isinstance(interaction, Engagement) else _EVENT_TEXTS
-    for key, name, read in texts[word]:
+    is_engagement = isinstance(interaction, Engagement)
+    for key, name, read in (_ENGAGEMENT_TEXTS if is_engagement else _EVENT_TEXTS)[word]:
         value = read(interaction)
         if value:
             data[key] = value
-            said.append(name)
+            told.append(name)
     missing = _missing(interaction, word, data)
     if missing:
         return Refusal("missing", tuple(sorted(missing)))
+    said = said_with(_ENGAGEMENT_SAID if is_engagement else _EVENT_SAID, tuple(told))
     if interaction.properties:
-        _add_properties(data, interaction.properties, form, said)
+        said = said.union(_add_properties(data, interaction.properties, form))
     content: dict[str, Any] = {"event_type": word, "user_id": interaction.user.id or None}
     if data:
         content["data"] = data
-    base = _ENGAGEMENT_SAID if isinstance(interaction, Engagement) else _EVENT_SAID
-    return Encoded((Part("events", content),), base.union(said), partly)
+    return Encoded((Part("events", content),), said, partly)
 
 
 def _what(interaction: Interaction, *, documented: bool) -> dict[str, Any]:
@@ -118,16 +117,34 @@ class _CartLine(Struct, frozen=True, omit_defaults=True):
 
 def _add_facts(data: dict[str, Any], interaction: Interaction) -> frozenset[str]:
     """Adds what the model knows of the campaign or the business, by its canonical names; gives what it says in part."""
-    if isinstance(interaction, Engagement):
-        facts = zip(_ENGAGEMENT_FACTS, _ENGAGEMENT_VALUES(interaction), strict=True)
-        data.update([(name, value) for name, value in facts if value])
-        return _NOTHING
-    facts = zip(_EVENT_FACTS, _EVENT_VALUES(interaction), strict=True)
-    data.update([(name, value) for name, value in facts if value or not is_empty(value)])
-    if not interaction.cart:
-        return _NOTHING
-    data["cart"] = [_CartLine(line.product_id or None, line.quantity, line.item_price) for line in interaction.cart]
-    return _CART if any(map(_extras, interaction.cart)) else _NOTHING
+    if isinstance(interaction, Event):
+        return _add_business(data, interaction)
+    if interaction.decision_id:
+        data["decision_id"] = interaction.decision_id
+    if interaction.slot_id:
+        data["slot_id"] = interaction.slot_id
+    if interaction.variations:
+        data["variations"] = interaction.variations
+    if interaction.label:
+        data["label"] = interaction.label
+    return _NOTHING
+
+
+def _add_business(data: dict[str, Any], event: Event) -> frozenset[str]:
+    if event.value is not None:
+        data["value"] = event.value
+    if event.currency:
+        data["currency"] = event.currency
+    if event.quantity is not None:
+        data["quantity"] = event.quantity
+    if event.product_id:
+        data["product_id"] = event.product_id
+    cart = event.cart
+    if cart:
+        data["cart"] = [_CartLine(line.product_id or None, line.quantity, line.item_price) for line in cart]
+    if event.transaction_id:
+        data["transaction_id"] = event.transaction_id
+    return _CART if cart and any(map(_extras, cart)) else _NOTHING
 
 
 def _say_items(ids: wire.Ids | None, items: tuple[Item, ...]) -> tuple[dict[str, Any], frozenset[str], frozenset[str]]:
@@ -178,14 +195,20 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     return missing
 
 
-def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form, said: list[str]) -> None:
-    """Adds the properties whose keys are free, and their names to what is said."""
+def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> list[str]:
+    """Adds the properties whose keys are free, and gives their names."""
+    told: list[str] = []
     for key, value in properties.items():
         if key in data or (not value and is_empty(value)):
             continue
-        if isinstance(value, str) or form.texts.get(key) != "page.referrer":
+        if isinstance(value, str):
+            data[key] = value
+        elif form.texts.get(key) != "page.referrer":
             data[key] = without_nulls(value)
-            said.append(f"properties.{key}")
+        else:
+            continue
+        told.append(f"properties.{key}")
+    return told
 
 
 # Back to Vaix itself: as it came
