@@ -15,7 +15,7 @@ help:
 	@echo "make run     start the five vendors' sandbox and the gateway, and see what to try"
 	@echo "make test    run every test (ARGS=... goes to pytest)"
 	@echo "make soak    kill the gateway under load, 150 times, and count (ARGS=... goes to tests/soak.py)"
-	@echo "make check   lint, formatting, types, floors"
+	@echo "make check   lint, formatting, types, floors, what the pure core does"
 	@echo "make format  mend formatting and what the linter can mend"
 	@echo "make bench   measure beside what people would use instead (ARGS=... goes to the bench)"
 	@echo "make lock    pin the dependencies anew (ARGS=--upgrade for newer ones)"
@@ -60,6 +60,7 @@ check: $(READY)
 	$(VENV)/bin/lint-imports
 	@sh scripts/console.sh
 	$(PY) -m bench report --check
+	$(PY) -m bench guard
 
 format: $(READY)
 	$(PY) -m ruff check --fix

@@ -1,4 +1,7 @@
-"""`python -m bench [JOB…] [--quick] [--minutes N]` measures; `python -m bench report [--check]` writes the document."""
+"""`python -m bench [JOB…] [--quick] [--minutes N]` measures; `python -m bench report [--check]` writes the document.
+
+`python -m bench guard [--record]` compares what the pure core does with what is recorded.
+"""
 
 import argparse
 import subprocess
@@ -8,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench import machine, report, tables
+from bench import guard, machine, report, tables
 from bench.compare import QUICK, Effort
 from bench.contenders import setup
 from bench.jobs import backlog, client, core, idle, loads, slow_vendor, soak, startup
@@ -30,6 +33,8 @@ JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
     "core": core.run,
 }
 """All but the soak, which is not part of the default run."""
+_ALONE: Final = frozenset({"report", "guard"})
+"""What measures nothing and goes with no job."""
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +42,8 @@ def main(arguments: list[str]) -> int:
     asked = _parsed(arguments)
     if asked.jobs == ["report"]:
         return _report(check=asked.check)
+    if asked.jobs == ["guard"]:
+        return guard.record() if asked.record else guard.check()
     if not Path("/proc/self/stat").exists():
         sys.exit("the bench reads CPU time and memory from /proc: it needs Linux")
     setup.set_up()
@@ -89,16 +96,17 @@ def _report(*, check: bool) -> int:
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "jobs", nargs="*", metavar="JOB", help=f"{', '.join(JOBS)}; soak; report. Default: all but these two"
+        "jobs", nargs="*", metavar="JOB", help=f"{', '.join(JOBS)}; soak; report; guard. Default: all but these three"
     )
     parser.add_argument("--quick", action="store_true", help="short rounds, to see that it works; nothing to publish")
     parser.add_argument("--minutes", type=int, default=20, help="of the soak (default: 20)")
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     parser.add_argument("--check", action="store_true", help="report: only say whether the document is up to date")
+    parser.add_argument("--record", action="store_true", help="guard: record what is counted as what is meant")
     asked = parser.parse_args(arguments)
-    unknown = set(asked.jobs) - {*JOBS, "soak", "report"}
-    if unknown or ("report" in asked.jobs and len(asked.jobs) > 1):
-        parser.error(f"no such job: {', '.join(sorted(unknown))}" if unknown else "report stands alone")
+    unknown = set(asked.jobs) - {*JOBS, "soak", *_ALONE}
+    if unknown or (len(asked.jobs) > 1 and not _ALONE.isdisjoint(asked.jobs)):
+        parser.error(f"no such job: {', '.join(sorted(unknown))}" if unknown else "report and guard stand alone")
     return asked
 
 

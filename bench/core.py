@@ -34,10 +34,7 @@ def main() -> dict[str, dict[str, Measured]]:
 
     Gives what was measured by body, then by what was done with it.
     """
-    targets = [
-        Target(name, MAPPINGS[name].example(), fill=Fill.of(_FILLS.get(name, {})), unsupported="event")
-        for name in MAPPINGS
-    ]
+    targets = _targets()
     columns = ["raw", "decode", *(f"+ {target.name}" for target in targets), "fan-out to five"]
     print(f"\nThe pure core, CPU µs per event (× raw msgspec decode + encode): medians of {_ROUNDS} rounds of {_CALLS}")
     print("*: refused as it is and sent as a custom event, so encoded twice\n")
@@ -55,6 +52,22 @@ def main() -> dict[str, dict[str, Measured]]:
             slowest[kind] = max(slowest[kind], one.median)
     print("slowest: " + ", ".join(f"{kind} {micros:.1f} µs" for kind, micros in slowest.items()))
     return measured
+
+
+def everything() -> dict[str, dict[str, Callable[[], object]]]:
+    """All that is measured, by body, then by what is done with it."""
+    return {
+        f"{vendor} {told}": _contenders(source, _inbound(source, endpoint, body), _targets())
+        for (vendor, endpoint, told), body in BODIES.items()
+        for source in [MAPPINGS[vendor].example()]
+    }
+
+
+def _targets() -> list[Target]:
+    return [
+        Target(name, MAPPINGS[name].example(), fill=Fill.of(_FILLS.get(name, {})), unsupported="event")
+        for name in MAPPINGS
+    ]
 
 
 def _inbound(source: VendorMapping, endpoint: str, body: bytes) -> Inbound:
