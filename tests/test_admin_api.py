@@ -1,5 +1,6 @@
 """The admin API as programs see it: described by the table that serves it, held to that description, never a secret."""
 
+import io
 import json
 import re
 import stat
@@ -197,6 +198,24 @@ async def test_hostile_queries_and_ids_are_refused_in_words(gateway, path):
     ):
         async with gateway.session.get(gateway.admin_url + filled(path, value)) as answer:
             assert answer.status < 500
+
+
+async def test_a_head_is_answered_as_a_get_without_its_body(gateway):
+    """As balancers ask for health; a stream, which has no end, is refused."""
+    for path in ("/healthz", "/readyz", "/metrics", "/api/status", "/"):
+        async with gateway.session.head(gateway.admin_url + path) as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+    for path, status in (("/api/events", 405), ("/nothing", 404), ("/api/login", 405)):
+        async with gateway.session.head(gateway.admin_url + path) as answer:
+            assert answer.status == status
+
+
+async def test_a_body_that_is_too_large_is_a_problem(gateway):
+    """Beyond a megabyte nothing is read."""
+    url, shown = gateway.admin_url + "/api/translate", {"Content-Type": "application/json"}
+    async with gateway.session.post(url, data=io.BytesIO(b" " * (2 << 20)), headers=shown) as answer:
+        assert answer.status == 413
+        assert answer.headers["Content-Type"] == problem.TYPE
 
 
 async def test_a_malformed_body_to_translate_names_every_mistake(gateway):

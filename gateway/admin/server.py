@@ -80,8 +80,11 @@ class AdminServer:
         return _replied(self._page.get(request.path, known=known, zips=zips))
 
     async def _called(self, request: web.Request) -> web.StreamResponse:
-        self._api.find(request.method, request.path)
-        body = None if request.method == "GET" else await _object(request)
+        method = "GET" if request.method == "HEAD" else request.method
+        operation, _ = self._api.find(method, request.path)
+        if request.method == "HEAD" and operation.gives is Stream:
+            raise WrongMethod(("GET",))
+        body = None if method == "GET" else await _object(request)
         visitor = Visitor(
             self._doors,
             request.remote or "",
@@ -89,7 +92,7 @@ class AdminServer:
             request.cookies.get(self._cookie()),
             request.secure or request.headers.get("x-forwarded-proto", "").lower() == "https",
         )
-        answer = await self._api.answer(request.method, request.path, request.query, body, visitor)
+        answer = await self._api.answer(method, request.path, request.query, body, visitor)
         match answer:
             case Stream():
                 return await self._streamed(request, answer)
