@@ -8,15 +8,15 @@ import msgspec
 import pytest
 from admin_calls import watching
 from gateway_calls import KEYS
-from operating_calls import DY_PATH, SHOP, operated
+from operating_calls import SHOP, operated
 
 from gateway.admin import events
 from gateway.admin.recent import KEPT, Recent
+from gateway.member import Member
 from gateway.sandbox.faults import Rule
 from gateway.store.contract import Record
-from gateway.tail import Tail
 from gateway.tail.seen import CUT, Asked, SeenDelivery, SeenInbound
-from gateway.tail.watching import Sampler, Wanted, Watcher
+from gateway.tail.watching import Sampler, Wanted
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0000\u001b[31m</style>'\""
 
@@ -335,7 +335,6 @@ async def test_every_dialects_click_is_shown(tmp_path):
         async with gateway.session.get(url, headers=KEYS["gravity_field_sdk"]) as answer:
             assert answer.status == 204
         assert (await tail.next("inbound"))["interactions"][0]["word"] == "click"
-    assert DY_PATH
 
 
 # Sampling, by itself
@@ -409,12 +408,15 @@ async def test_many_large_requests_of_one_delivery_are_cut(gateway):
     assert sum(map(len, bodies)) < 80_000
 
 
-def test_a_tail_of_another_process_keeps_its_watchers_samplers():
-    """When another watcher comes, those that watch already go on as they were."""
-    tail = Tail()
-    first = Watcher(Wanted(), lambda _: None)
-    number = tail.watch(first)
-    tail.watch(Watcher(Wanted(), lambda _: None))
-    assert tail.watchers[number] is first
-    tail.leave(number)
-    assert tail.is_watched
+def test_another_process_goes_on_with_who_watched_already():
+    """When one more comes or one goes, the others' samplers stay as they are; with none left nothing is looked at."""
+    member = Member()
+    member._watch({1: Wanted()})
+    first = member.tail.watchers[1]
+    member._watch({1: Wanted(), 2: Wanted(user="u-1")})
+    assert member.tail.watchers[1] is first
+    first.inbounds.skipped = 7
+    assert member.skipped() == {1: 7}
+    assert member.skipped() == {}
+    member._watch({})
+    assert not member.tail.is_watched
