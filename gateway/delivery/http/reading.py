@@ -140,14 +140,14 @@ class Reader:
             self.keeps = self._parser.should_keep_alive()
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _text(value: bytes) -> str:
     """A header's value as it is kept: empty where it is no plain text."""
     text = value.decode("latin-1").strip()
     return text if text.isascii() and text.isprintable() else ""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _timeout(value: bytes) -> float | None:
     """The `timeout` parameter of a Keep-Alive header."""
     for part in value.decode("latin-1").split(","):

@@ -63,7 +63,7 @@ def parse_origin(url: str) -> Origin:
     return Origin(parts.scheme, host, _PORTS[parts.scheme] if port is None else port)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _head(method: str, url: str, proxy: str | None, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes]:
     """The origin and all of the head but the body's length: most of what goes to an upstream has the same."""
     origin, opening = _opening(method, url, proxy)
