@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 
 import pytest
 import structlog
@@ -207,19 +209,25 @@ async def test_a_host_without_an_address_is_not_sent(host):
         assert str(outcome) == "the upstream cannot be reached: its host has no address"
 
 
-async def test_a_connection_that_does_not_come_is_not_sent():
-    """A host that swallows every packet: NotSent when 0.8 of the timeout is over, not TimedOut."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        held = [socket.socket() for _ in range(8)]
-        for one in held:
+@contextmanager
+def swallowing(host, port=0):
+    """A listener that takes no connection, and whose queue is full."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=0) as full, ExitStack() as held:
+        for _ in range(8):
+            one = held.enter_context(socket.socket(family))
             one.setblocking(False)
             one.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+async def test_a_connection_that_does_not_come_is_not_sent():
+    """A host that swallows every packet: NotSent when 0.8 of the timeout is over, not TimedOut."""
+    with swallowing("127.0.0.1") as port:
         async with client(timeout=0.2) as asking:
-            outcome = await ask(asking, post(f"http://127.0.0.1:{full.getsockname()[1]}/"))
+            outcome = await ask(asking, post(f"http://127.0.0.1:{port}/"))
             assert type(outcome) is NotSent
             assert "in time" in str(outcome)
-        for one in held:
-            one.close()
 
 
 async def test_who_waits_in_line_too_long_is_not_sent():
@@ -255,20 +263,21 @@ async def test_an_attempt_that_fails_is_told_to_who_waited_for_it():
     assert [str(one) for one in told] == ["the second"]
 
 
-async def test_another_address_is_tried(monkeypatch):
-    """A name with addresses of both families, one of which nobody serves: the other one is found."""
-    async with serving(answering(OK)) as server, client() as asking:
-        port = server.port
+@pytest.mark.parametrize("other", [nullcontext, partial(swallowing, "::1")], ids=["refuses", "swallows"])
+async def test_another_address_is_tried(monkeypatch, other):
+    """A name with addresses of both families, one of which refuses or swallows what it is sent: the other is found."""
+    family = socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+    async with serving(answering(OK)) as server, client(timeout=60) as asking:
 
-        async def addresses(*_, **__):
-            family = socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+        async def addresses(*_):
             return [
-                (socket.AF_INET6, *family, ("::1", port, 0, 0)),
-                (socket.AF_INET, *family, ("127.0.0.1", port)),
+                (socket.AF_INET6, *family, ("::1", server.port, 0, 0)),
+                (socket.AF_INET, *family, ("127.0.0.1", server.port)),
             ]
 
         monkeypatch.setattr(asking._dialer, "_look_up", addresses)
-        assert await ask(asking, post(f"http://both.example:{port}/")) == Answer(200, b"ok")
+        with other(server.port):
+            assert await ask(asking, post(f"http://both.example:{server.port}/")) == Answer(200, b"ok")
 
 
 def test_a_host_s_addresses_take_turns():
