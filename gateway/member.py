@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
@@ -61,12 +61,17 @@ class Member:
         self._channel.closed.add_done_callback(self._orphaned)
         return self._channel
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to: asking for it each time would cost a system call."""
+        return asyncio.get_running_loop()
+
     async def append(self, record: Record) -> int:
         """Have the parent keep an inbound for good; raises StoreFull or Overloaded."""
         if self._channel is None or self._channel.closed.done():
             raise Overloaded("the gateway is stopping", 1)
         number = next(self._numbers)
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[int] = self._loop.create_future()
         self._waiting[number] = waiter
         self._channel.send(Append(number, record))
         try:

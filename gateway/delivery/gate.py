@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import cached_property
 
 from gateway.delivery.pace import Ended, Pace
 
@@ -27,6 +28,11 @@ class Gate:
         self._timer: asyncio.TimerHandle | None = None
         self._looking = False
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to: asking for it each time would cost a system call."""
+        return asyncio.get_running_loop()
+
     async def some(self, wanted: int) -> int:
         """At least one slot and at most so many; waits in line."""
         if not self._line and not self._first:
@@ -34,7 +40,7 @@ class Gate:
             if found > 0:
                 self.pace.take(found, now)
                 return found
-        waiter: _Waiter = asyncio.get_running_loop().create_future()
+        waiter: _Waiter = self._loop.create_future()
         place = (waiter, wanted)
         self._line.append(place)
         self._look_soon()
@@ -51,7 +57,7 @@ class Gate:
         """A slot for another outbound of an inbound under way; False where the upstream should be left alone."""
         if self._shut():
             return False
-        waiter: _Waiter = asyncio.get_running_loop().create_future()
+        waiter: _Waiter = self._loop.create_future()
         self._first.append(waiter)
         self._look_soon()
         try:
@@ -101,7 +107,7 @@ class Gate:
         """Serve the line once, after all that ends at this moment."""
         if not self._looking and (self._line or self._first):
             self._looking = True
-            asyncio.get_running_loop().call_soon(self._look)
+            self._loop.call_soon(self._look)
 
     def _look(self) -> None:
         """Serve the line as far as the pace allows, and come back when time allows more."""
@@ -130,4 +136,4 @@ class Gate:
             self._timer = None
         opens_at = self.pace.opens_at() if self._line or self._first else None
         if opens_at is not None:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, opens_at - now), self._look)
+            self._timer = self._loop.call_later(max(0.0, opens_at - now), self._look)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 import structlog
@@ -69,9 +69,14 @@ class Upstream:
             return self._post(outbound, None, ended)
         return ByToken(self._tokens, partial(self._post, outbound), ended)
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to: asking for it each time would cost a system call."""
+        return asyncio.get_running_loop()
+
     async def send(self, outbound: Outbound) -> Sent:
         """Send once, and wait for what becomes of it."""
-        future: asyncio.Future[Sent] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Sent] = self._loop.create_future()
         sending = self.start(outbound, partial(_tell, future))
         try:
             return await future
@@ -104,7 +109,7 @@ class Upstream:
         try:
             return self._told(self._signed, outbound, token, ended)
         except Ambiguous as failure:
-            return asyncio.get_running_loop().call_soon(ended, failure)
+            return self._loop.call_soon(ended, failure)
 
     def _signed(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
         return self._client.send(self.mapping.sign(outbound, token), ended)

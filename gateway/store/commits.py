@@ -6,6 +6,7 @@ An append's answer is released when its batch is safe. All else joins whatever c
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Final
 
 import structlog
@@ -55,6 +56,11 @@ class Commits:
         self._queued = 0
         self._held = 0
 
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that it belongs to: asking for it each time would cost a system call."""
+        return asyncio.get_running_loop()
+
     @property
     def settled_below(self) -> int:
         """The position below which everything is either written or refused."""
@@ -75,7 +81,7 @@ class Commits:
     def add(self, record: Record) -> "asyncio.Future[int]":
         """Put an inbound into the next batch; its position comes when it is safe."""
         blob = _encode(record)
-        waiter: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        waiter: asyncio.Future[int] = self._loop.create_future()
         self.batch.rows.append(Row(self.next, record, blob))
         self._waiters.append(waiter)
         self._queued += len(blob)
@@ -93,17 +99,16 @@ class Commits:
         self._wanted = True
         if self._timer is None and self._commit is None:
             delay = _AGAIN if self._failed else _LAZY
-            self._timer = asyncio.get_running_loop().call_later(delay, self.flush)
+            self._timer = self._loop.call_later(delay, self.flush)
 
     def flush_soon(self) -> None:
         """Write when all that arrives at this moment has joined, or as soon as the commit under way has ended."""
         if self._commit is None and not self._joining:
             self._joining = True
-            loop = asyncio.get_running_loop()
             if self._crowded:
-                loop.call_at(self._began_at + _CROWDED, self.flush)
+                self._loop.call_at(self._began_at + _CROWDED, self.flush)
             else:
-                loop.call_soon(self.flush)
+                self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Write now, or as soon as the commit under way has ended."""
@@ -121,12 +126,12 @@ class Commits:
         batch, waiters, barriers = self.batch, self._waiters, self._barriers
         self.batch, self._waiters, self._barriers = Batch(), [], []
         self._first = batch.rows[0].position if batch.rows else None
-        self._crowded, self._began_at = len(batch.rows) >= _CROWD, asyncio.get_running_loop().time()
+        self._crowded, self._began_at = len(batch.rows) >= _CROWD, self._loop.time()
         self._commit = asyncio.create_task(self._write(batch, waiters, barriers))
 
     async def settled(self) -> None:
         """Wait until what is decided by now is written; raises StoreFull when it could not be."""
-        barrier: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        barrier: asyncio.Future[None] = self._loop.create_future()
         self._barriers.append(barrier)
         self.flush()
         await barrier

@@ -65,13 +65,17 @@ def put_rows(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
             values: list[Any] = []
             for row in rows[start : start + size]:
                 record = row.record
-                values += (row.position, record.route, record.received_at, recipients_of(record), row.blob)
+                recipients = "" if record.to is None else recipients_of(record)
+                # A bytearray and a text are bound as they are; for bytes and None the driver looks for adapters first.
+                values += (row.position, record.route, record.received_at, recipients, bytearray(row.blob))
             connection.execute(statement, values)
             start += size
 
 
 _INSERT: Final = "INSERT INTO log (position, route, received_at, recipients, record) VALUES "
-_INSERTS: Final = tuple((size, _INSERT + ",".join(["(?,?,?,?,?)"] * size)) for size in (64, 32, 16, 8, 4, 2, 1))
+_INSERTS: Final = tuple(
+    (size, _INSERT + ",".join(["(?,?,?,nullif(?,''),?)"] * size)) for size in (64, 32, 16, 8, 4, 2, 1)
+)
 """Statements for so many inbounds each, the largest first."""
 
 
