@@ -4,6 +4,7 @@ A `properties.*` name counts as `properties`, an unmatched route as `-`.
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _UNTOLD: Final = 4096
-"""Sets of labels counted in plain numbers before the counters are told."""
+"""Sets of names counted in plain numbers before the counters are told."""
 GAUGES: Final = {
     "gateway_store_pending": ("target", "Inbounds that a target has not finished"),
     "gateway_store_oldest_seconds": ("target", "Age of a target's oldest unfinished inbound"),
@@ -65,32 +66,32 @@ class Metrics:
         self._inbound_seconds = _Seconds("gateway_inbound_seconds", "Seconds from request to answer")
         self._delivery_seconds = _Seconds("gateway_delivery_seconds", "Seconds of a delivery", "target")
         self._families += [self._inbound_seconds, self._delivery_seconds]
-        self._counted: dict[tuple[Any, ...], int] = {}
+        self._counted: defaultdict[tuple[Any, ...], int] = defaultdict(int)
         """What was counted since the last look: a plain number costs a tenth of a counter that any thread may raise."""
-        self._named: dict[tuple[Counter, str, frozenset[str]], int] = {}
+        self._named: defaultdict[tuple[Counter, str, frozenset[str]], int] = defaultdict(int)
         """Likewise, by target and all the canonical names at once."""
         self.refusals = Refusals()
 
     def expect(self, routes: "Sequence[Route]") -> None:
         """Show at zero what closed lists foretell, so that the first of each is seen as an increase."""
         for outcome in ("applied", "refused"):
-            self._count(self._reloads, outcome, by=0)
+            self._counted[self._reloads, outcome] += 0
         for target in (one.target for route in routes for one in route.targets):
             for outcome in ("delivered", "retried", "dead"):
-                self._count(self._deliveries, target.name, target.mapping.NAME, outcome, by=0)
+                self._counted[self._deliveries, target.name, target.mapping.NAME, outcome] += 0
             for reason in ("unsupported", "missing", "unknown_id", "filtered", "dropped"):
-                self._count(self._refused, target.name, reason, by=0)
+                self._counted[self._refused, target.name, reason] += 0
 
     def inbound(self, route: str, vendor: str, status: int, seconds: float) -> None:
         """An inbound was answered."""
-        self._count(self._inbound, route, vendor, status)
+        self._counted[self._inbound, route, vendor, status] += 1
         self._inbound_seconds.observe("", seconds)
 
     def interactions(self, route: str, decoded: "Decoded") -> None:
         """Interactions were accepted."""
         for one in decoded.interactions:
             word = one.action if isinstance(one, Engagement) else one.type
-            self._count(self._interactions, route, word)
+            self._counted[self._interactions, route, word] += 1
 
     def translated(self, target: str, translation: "Translation", record: "Record") -> None:
         """What a target loses, does not get and is told of another vendor's ids is known."""
@@ -100,29 +101,29 @@ class Metrics:
             self._name(self._copied, target, translation.copied)
         if translation.refused or translation.filtered or translation.dropped:
             for one in translation.refused:
-                self._count(self._refused, target, one.reason)
+                self._counted[self._refused, target, one.reason] += 1
             if translation.filtered:
-                self._count(self._refused, target, "filtered", by=translation.filtered)
+                self._counted[self._refused, target, "filtered"] += translation.filtered
             if translation.dropped:
-                self._count(self._refused, target, "dropped", by=translation.dropped)
+                self._counted[self._refused, target, "dropped"] += translation.dropped
             self.refusals.note(target, translation, record)
 
     def answered(self, upstream: str, sent: "Sent") -> None:
         """An attempt ended: with a status, or as not_sent, ambiguous, no_token or, never sent, refused."""
-        self._count(self._responses, upstream, sent.answer.status if sent.answer else sent.outcome)
+        self._counted[self._responses, upstream, sent.answer.status if sent.answer else sent.outcome] += 1
 
     def delivered(self, target: str, vendor: str, outcome: str, seconds: float) -> None:
         """A delivery ended as delivered, retried or dead."""
-        self._count(self._deliveries, target, vendor, outcome)
+        self._counted[self._deliveries, target, vendor, outcome] += 1
         self._delivery_seconds.observe(target, seconds)
 
     def given_up(self, target: str, vendor: str, outcome: str) -> None:
         """A delivery ended without an attempt: it was shed from a backlog, or lost for want of room."""
-        self._count(self._deliveries, target, vendor, outcome)
+        self._counted[self._deliveries, target, vendor, outcome] += 1
 
     def reloaded(self, outcome: str) -> None:
         """The configuration was reloaded, refused or found unchanged."""
-        self._count(self._reloads, outcome)
+        self._counted[self._reloads, outcome] += 1
 
     def samples(self) -> Iterator[Sample]:
         """Everything counted so far, for the process that speaks for all."""
@@ -161,27 +162,19 @@ class Metrics:
         self._families.append(family)
         return family
 
-    def _count(self, family: Counter, *labels: str | int, by: int = 1) -> None:
-        """Raise a family's counter for these labels."""
-        key = (family, *labels)
-        self._counted[key] = self._counted.get(key, 0) + by
-        if len(self._counted) > _UNTOLD:
-            self._settle()
-
     def _name(self, family: Counter, target: str, names: frozenset[str]) -> None:
-        """Raise a family's counters for each of a target's canonical names."""
-        key = (family, target, names)
-        self._named[key] = self._named.get(key, 0) + 1
+        """Raise a family's counters for each of a target's canonical names; there may be any number of such sets."""
+        self._named[family, target, names] += 1
         if len(self._named) > _UNTOLD:
             self._settle()
 
     def _settle(self) -> None:
         """Tell the counters what was counted."""
-        named, self._named = self._named, {}
+        named, self._named = self._named, defaultdict(int)
         for (family, target, names), number in named.items():
             for field in {_field(name) for name in names}:
-                self._count(family, target, field, by=number)
-        counted, self._counted = self._counted, {}
+                self._counted[family, target, field] += number
+        counted, self._counted = self._counted, defaultdict(int)
         for (family, *labels), number in counted.items():
             family.labels(*labels).inc(number)
 

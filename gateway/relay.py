@@ -296,8 +296,10 @@ def _hold_back(rules: Rules, match: Match, request: Request) -> None:
 
 def _finished(rules: Rules, answer: Answer, request: Request) -> Answer:
     """The answer with the headers that every answer has."""
-    cors = rules.table.cors(request.headers)
-    return Answer(answer.status, answer.body, {**answer.headers, **cors, "x-request-id": request.id})
+    headers = {**answer.headers, "x-request-id": request.id}
+    if "origin" in request.headers:
+        headers |= rules.table.cors(request.headers)
+    return Answer(answer.status, answer.body, headers)
 
 
 async def _inbound(request: Request, match: Match) -> Inbound:

@@ -29,7 +29,7 @@ class Asked(Struct, frozen=True):
     @property
     def is_taken(self) -> bool:
         """Whether the vendor has all of it."""
-        return len(self.accepted) == len(self.sent) > 0 and not self.translation.refused
+        return bool(self.sent) and not self.translation.refused and all(one.accepted for one in self.sent)
 
     @property
     def untold(self) -> list[int]:
@@ -79,16 +79,19 @@ def word(source: VendorMapping, primary: RouteTarget, asked: Asked, *, kept: boo
     """
     if not asked.sent:
         return _unsent(source, asked.translation)
-    accepted = asked.accepted
-    if accepted and (kept or primary.on_failure == "store"):
-        chosen = accepted[0]
-    else:
-        chosen = max(asked.sent, key=lambda one: (not one.accepted, one.status))
+    chosen = asked.sent[0]
+    if len(asked.sent) > 1:
+        lenient = kept or primary.on_failure == "store"
+        chosen = next((one for one in asked.sent if lenient and one.accepted), max(asked.sent, key=_badness))
     if chosen.failure is not None:
         return source.failure(chosen.failure)
     if chosen.answer is not None and source.NAME == primary.target.mapping.NAME and not _is_strange(chosen):
         return chosen.answer
     return source.success() if chosen.accepted else _failure(source, chosen)
+
+
+def _badness(sent: Sent) -> tuple[bool, int]:
+    return not sent.accepted, sent.status
 
 
 def _is_strange(sent: Sent) -> bool:
