@@ -7,6 +7,7 @@ import argparse
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -60,11 +61,11 @@ def main(arguments: list[str]) -> int:
 def _measured(name: str, asked: argparse.Namespace) -> bool:
     """Run a job, show what came of it and write it down; gives whether it succeeded."""
     print(f"\n{name}", flush=True)
-    busy, commit = machine.busy(), machine.commit()
+    began, busy, commit = time.monotonic(), machine.busy(), machine.commit()
     try:
         outcome = JOBS[name](QUICK if asked.quick else Effort()) if name in JOBS else soak.run(asked.minutes)
     except (AssertionError, OSError, NotListening, subprocess.SubprocessError) as fault:
-        print(f"  failed: {fault}", file=sys.stderr)
+        traceback.print_exception(fault)
         return False
     result = Result(
         job=name,
@@ -80,7 +81,7 @@ def _measured(name: str, asked: argparse.Namespace) -> bool:
     )
     write(result, asked.results)
     print(tables.table(result))
-    print(tables.notes(result), flush=True)
+    print(f"{tables.notes(result)}\nTook {time.monotonic() - began:.0f} s.", flush=True)
     return True
 
 

@@ -12,12 +12,14 @@ from msgspec import Struct
 
 from bench import vendors
 from bench.click import BODY, HEADERS, PATH, TOLD_AUTHORIZATION, TOLD_PATH, told
-from bench.contenders import Contender, Site, running
+from bench.contenders import Contender, Site, running, said
 from bench.load import CONNECTIONS, offer
 from bench.processes import NotListening, Process, cpu, free, resident
 from bench.results import Outcome, Row, Skipped
 
 _WARM_REQUESTS, _WARM_SECONDS = 5_000, 10.0
+_MAY_FAIL = 0.001
+"""Which part of a round's requests may fail: a connection that one side closes just then."""
 
 
 class Effort(Struct, frozen=True):
@@ -90,8 +92,7 @@ def _start(stack: ExitStack, contender: Contender, site: Site) -> Standing | Ski
     try:
         return Standing(contender, site, stack.enter_context(running(contender, site)))
     except NotListening:
-        said = (site.folder / "output").read_text(errors="replace").strip().splitlines()
-        return Skipped(contender.name, f"it does not start: {said[-1] if said else 'it says nothing'}")
+        return Skipped(contender.name, f"it does not start: {said(site)}")
 
 
 def _verify(one: Standing, heard: list[vendors.Told]) -> None:
@@ -125,7 +126,7 @@ def _warm(one: Standing, seconds: int) -> None:
 def _round(one: Standing, seconds: int) -> dict[str, float]:
     before, began = cpu(one.process.pid), time.perf_counter()
     offered = offer(one.site.port, seconds)
-    assert not offered.failed, f"{one.contender.name}: {offered.failed} of {offered.requests} failed"
+    assert offered.failed <= offered.requests * _MAY_FAIL, (one.contender.name, offered)
     one.contender.settle(one.site)
     spent = time.perf_counter() - began
     return {

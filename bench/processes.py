@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import secrets
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ CONTENDER_CORE: Final = _CORES[0]
 """The core that contenders have for themselves, where there is more than one."""
 LOAD_CORE: Final = _CORES[-1]
 """The core of the load and the vendors."""
+_PORTS: Final = range(16_000, 32_000)
 Process = subprocess.Popen[bytes]
 
 
@@ -126,6 +128,8 @@ class NotListening(Exception):
 
 
 def free() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, below those that the system gives to connections: none takes it meanwhile."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port

@@ -63,9 +63,20 @@ def running(contender: Contender, site: Site) -> Iterator[Process]:
         (site.folder / "output").open("wb") as told,
         started(launch.command, CONTENDER_CORE, launch.environment, told) as process,
     ):
-        await_port(site.port, process)
-        contender.prepare(site)
-        yield process
+        try:
+            await_port(site.port, process)
+            contender.prepare(site)
+            yield process
+        except Exception as fault:
+            ended = "still running" if process.poll() is None else f"ended with {process.returncode}"
+            fault.add_note(f"{contender.name}: {ended}; {said(site)}")
+            raise
+
+
+def said(site: Site) -> str:
+    """The last line of what the contender printed."""
+    lines = (site.folder / "output").read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
 
 
 def filled(name: str, **values: object) -> str:

@@ -39,7 +39,7 @@ class Plan(Struct, frozen=True):
 def run(effort: Effort) -> Outcome:
     """The gateway for long, with two vendors and with four; the others for as long as it takes to see."""
     whole = {HEALTHY: 15.0, SLOW: 15.0, DOWN: 60.0}
-    short = {HEALTHY: 6.0, SLOW: 8.0, DOWN: 8.0}
+    short = {HEALTHY: 5.0, SLOW: 6.0, DOWN: 6.0}
     if effort.quick:
         whole = short = {HEALTHY: 3.0, SLOW: 3.0, DOWN: 3.0}
     plans = [

@@ -30,7 +30,7 @@ def run(effort: Effort) -> Outcome:
             outcome.skipped.append(Skipped(one.name, why))
     rows = {one.name: Row(one.name, {"start_ms": [], "memory_mb": []}) for one in contenders}
     rows[_BARE] = Row(_BARE, {"start_ms": []})
-    rounds = 3 if effort.quick else 9
+    rounds = 3 if effort.quick else 5
     for _ in range(rounds):
         for one in contenders:
             for name, sample in _started(one).items():
