@@ -83,9 +83,15 @@ def kept(headers: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name in KEPT_HEADERS:
         value = headers.get(name)
-        if value and value.isprintable():
+        if value and is_printable(value):
             found[name] = value
     return found
+
+
+@lru_cache(maxsize=256)
+def is_printable(header: str) -> bool:
+    """Whether a header's value can break no other request; most callers show the same few browsers and pages."""
+    return header.isprintable()
 
 
 class Outbound(Struct, frozen=True):

@@ -30,15 +30,16 @@ def from_headers(interaction: Interaction, inbound: Inbound, *, own: bool) -> In
 
     Its own vendor is told the person's address and browser, which it would else take from the gateway, and no more.
     """
-    device, page = interaction.device, interaction.page
-    address, agent = inbound.client_ip, inbound.headers.get("user-agent")
-    if (address and not device.ip) or (agent and not device.user_agent):
+    device, page, headers = interaction.device, interaction.page, inbound.headers
+    address = None if device.ip else inbound.client_ip
+    agent = None if device.user_agent else headers.get("user-agent")
+    referer = None if own or page.location else headers.get("referer")
+    if address or agent:
         device = Device(device.ip or address, device.user_agent or agent, device.id)
-    referer = None if own else inbound.headers.get("referer")
-    if referer and not page.location:
-        page = Page(page.type, page.data, referer, page.referrer, page.locale)
-    if device is interaction.device and page is interaction.page:
+    elif not referer:
         return interaction
+    if referer:
+        page = Page(page.type, page.data, referer, page.referrer, page.locale)
     return replace(interaction, device=device, page=page)
 
 

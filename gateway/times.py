@@ -4,11 +4,13 @@ Integer arithmetic only: `datetime.fromtimestamp` rounds through floats and fail
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, Literal
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # its text needs no offset, and is written twice as fast
 _MICROSECOND: Final = timedelta(microseconds=1)
+_SECOND: Final = timedelta(seconds=1)
 
 
 def from_iso(text: str) -> int | None:
@@ -30,7 +32,17 @@ def moment(micros: int) -> datetime | None:
 
 def to_iso(micros: int, timespec: Literal["seconds", "milliseconds", "microseconds"]) -> str | None:
     """The ISO 8601 time in UTC, without its offset, cut to a unit; None outside the years 1 to 9999."""
+    seconds, rest = divmod(micros, 1_000_000)
+    text = _second(seconds)
+    if text is None or timespec == "seconds":
+        return text
+    return f"{text}.{rest // 1000:03}" if timespec == "milliseconds" else f"{text}.{rest:06}"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str | None:
+    """One second's text: what happens now happens in few different ones."""
     try:
-        return (_NAIVE_EPOCH + _MICROSECOND * micros).isoformat("T", timespec)
+        return (_NAIVE_EPOCH + _SECOND * seconds).isoformat()
     except OverflowError:
         return None

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping
+from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
 from gateway.facts import stated
 from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified, is_empty
 from gateway.shaping import Fill, Privacy, Share, When, from_headers, text
@@ -35,48 +35,45 @@ class Target(Struct, frozen=True):
     strict_ids: bool = False
 
 
-class Decoded(Struct, frozen=True, dict=True):
+class Decoded(Struct, frozen=True):
     """What an inbound says: its interactions and, beside each, the canonical names it states.
 
-    What every target of a route needs alike is worked out once and kept beside the fields; a copy by `replace` starts
-    without it.
+    `kept` is what every target of a route needs alike, worked out once, each beside the fields that it follows from: a
+    copy with other fields does not take it for its own.
     """
 
     inbound: Inbound
     interactions: tuple[Interaction, ...]
     stated: tuple[frozenset[str], ...]
+    kept: dict[str, Any] = field(default_factory=dict)
 
     def for_own(self) -> tuple[Interaction, ...]:
         """The interactions with what the caller's headers add to them for their own vendor."""
-        found: tuple[Interaction, ...] | None = self.__dict__.get("_for_own")
-        if found is None:
+        kept = self.kept.get("for_own")
+        if kept is None or kept[0] is not self.interactions or kept[1] is not self.inbound:
             found = tuple([from_headers(one, self.inbound, own=True) for one in self.interactions])
-            self.__dict__["_for_own"] = found
-        return found
+            self.kept["for_own"] = (self.interactions, self.inbound, found)
+            return found
+        told: tuple[Interaction, ...] = kept[2]
+        return told
 
     def for_others(self) -> tuple[Interaction, ...]:
         """The interactions with what the caller's headers add to them for any other vendor."""
-        found: tuple[Interaction, ...] | None = self.__dict__.get("_for_others")
-        if found is None:
+        kept = self.kept.get("for_others")
+        if kept is None or kept[0] is not self.interactions or kept[1] is not self.inbound:
             found = tuple([from_headers(one, self.inbound, own=False) for one in self.interactions])
-            self.__dict__["_for_others"] = found
-        return found
-
-    def headers(self) -> Mapping[str, str]:
-        """The caller's headers that could break no other request: those that are printable text."""
-        found: Mapping[str, str] | None = self.__dict__.get("_headers")
-        if found is None:
-            headers = self.inbound.headers
-            found = {name: value for name, value in headers.items() if value and value.isprintable()}
-            self.__dict__["_headers"] = found
-        return found
+            self.kept["for_others"] = (self.interactions, self.inbound, found)
+            return found
+        told: tuple[Interaction, ...] = kept[2]
+        return told
 
     def turned(self, interaction: Interaction) -> "Turned":
         """One of the interactions as a custom event; that of the last one asked for is kept."""
-        kept = self.__dict__.get("_turned")
+        kept = self.kept.get("turned")
         if kept is None or kept[0] is not interaction:
-            kept = self.__dict__["_turned"] = (interaction, as_event(interaction))
-        return kept[1]
+            kept = self.kept["turned"] = (interaction, as_event(interaction))
+        found: Turned = kept[1]
+        return found
 
 
 Turned = tuple[Event, dict[str, str], frozenset[str]]
@@ -243,15 +240,10 @@ def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, re
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
-    told, overwritten = ["action"], []
-    for name, place in moved.items():
-        if _PROPERTIES[place] in encoded.said:
-            told.append(name)
-        if place in interaction.properties:
-            overwritten.append(_PROPERTIES[place])
-    said = encoded.said.union(told)
-    if overwritten:
-        said = said.difference(overwritten)
+    told = [name for name, place in moved.items() if _PROPERTIES[place] in encoded.said]
+    said = encoded.said.union(_ACTION, told)
+    if not interaction.properties.keys().isdisjoint(moved.values()):
+        said = said.difference([_PROPERTIES[place] for place in moved.values() if place in interaction.properties])
     return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
 
@@ -277,6 +269,7 @@ def as_event(interaction: Interaction) -> Turned:
     return replace(interaction, type="custom", name=interaction.name or usual, properties=flat), moved, partly
 
 
+_ACTION: Final = frozenset({"action"})
 _ITEMS: Final = frozenset({"items"})
 
 
@@ -328,7 +321,7 @@ def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:
 
 def _requests(parts: Sequence[tuple[int, Part]], target: Target, decoded: Decoded) -> tuple[Outbound, ...]:
     """The outbounds for all parts, in order, with the caller's own headers and the indices of what each carries."""
-    passed, compose = _passed_on(target, decoded.headers()), target.mapping.request
+    passed, compose = _passed_on(target, decoded.inbound.headers), target.mapping.request
     if len(parts) == 1:
         index, part = parts[0]
         return (_addressed(compose((part,)), passed, (index,)),)
@@ -362,8 +355,9 @@ def _passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
     privacy = target.privacy
     passed: dict[str, str] = {}
     for name in target.mapping.PASSES_ON:
-        if name in headers:
-            passed[name] = headers[name]
+        value = headers.get(name)
+        if value and is_printable(value):
+            passed[name] = value
     if not passed or privacy is _NO_PRIVACY:
         return passed
     hidden = {name for name, field in _HEADER_FIELDS.items() if field in privacy.drop or field in privacy.hash}

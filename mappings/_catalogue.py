@@ -201,9 +201,10 @@ class Told(Struct, frozen=True):
 
 
 def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type_key: str) -> Told | None:
-    """One event of a body by its properties, which it takes over, and `raw` where it may hold more; None of no type.
+    """One event of a body by its properties, which it takes over, and `raw` where that may hold more.
 
-    A null states nothing. A value that has not the documented JSON type stays a property.
+    None where its type is no documented one. A null states nothing. A value that has not the documented JSON type stays
+    a property.
     """
     properties: dict[str, Any] = given or {}
     if None in properties.values():
@@ -345,14 +346,20 @@ def conform(event: Event, type_key: str, said: frozenset[str]) -> Conformed:
     kind = KINDS.get(event.type, _OPEN)
     forms = kind.forms
     sent: dict[str, Any] = {}
-    said = said_with(said, tuple(_add_fields(event, forms, sent)))
+    told = _add_fields(event, forms, sent)
+    lacking = kind.required.difference(sent)
+    if lacking and lacking.isdisjoint(event.properties):
+        return Conformed(sent, _missing(lacking), said, _NOTHING)
+    said = said_with(said, tuple(told))
     if event.properties:
         said = said.union(_add_properties(event.properties, forms, sent, type_key))
-    missing: tuple[str, ...] = ()
-    if lacking := kind.required.difference(sent):
-        missing = tuple([NAMES.get(key, f"properties.{key}") for key in lacking])
+        lacking = lacking.difference(sent)
     partly = _CART_IN_PART if event.cart and any(map(extras_of, event.cart)) else _NOTHING
-    return Conformed(sent, missing, said, partly)
+    return Conformed(sent, _missing(lacking) if lacking else (), said, partly)
+
+
+def _missing(lacking: frozenset[str]) -> tuple[str, ...]:
+    return tuple([NAMES.get(key, f"properties.{key}") for key in lacking])
 
 
 def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -> list[str]:
@@ -388,7 +395,7 @@ def _add_properties(
         if key in sent or key == type_key or (not value and is_empty(value)):
             continue
         form = forms.get(key)
-        formed = without_nulls(value) if form is None else _formed(form, value)
+        formed = value if form is None and isinstance(value, str) else _formed(form, value)
         if formed is not None:
             sent[key] = formed
             said.append(f"properties.{key}")
@@ -409,8 +416,10 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 _CART_IN_PART: Final = frozenset({"cart"})
 
 
-def _formed(form: Form, value: Any) -> Any:
+def _formed(form: Form | None, value: Any) -> Any:
     """The value in a documented form, converting a string that is its JSON text; None where it has no such form."""
+    if form is None:
+        return without_nulls(value)
     if form(value):
         return value
     if not isinstance(value, str):

@@ -64,7 +64,10 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
     one = body.events[index]
     type_ = wire.TYPES.get(one.eventName, "custom")
     properties = values.copy()
-    name = one.eventName if type_ == "custom" else _take(properties, "name", _TEXT)
+    take, get = properties.pop, properties.get
+    name: str | None = one.eventName
+    if type_ != "custom":
+        name = take("name") if type(get("name")) is str else None
     cart = _take_cart(properties) if "cart" in properties else None
     occurred_at = None if one.clientEventTimestamp is None else from_iso(one.clientEventTimestamp)
     spelling = {
@@ -81,12 +84,12 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
         occurred_at=occurred_at,
         type=type_,
         name=name,
-        value=_take(properties, "value", _NUMBER),
-        currency=_take(properties, "currency", _TEXT),
-        quantity=_take(properties, "quantity", _NUMBER),
-        product_id=_take(properties, "product_id", _TEXT),
+        value=take("value") if type(get("value")) in _NUMBER else None,
+        currency=take("currency") if type(get("currency")) is str else None,
+        quantity=take("quantity") if type(get("quantity")) in _NUMBER else None,
+        product_id=take("product_id") if type(get("product_id")) is str else None,
         cart=cart,
-        transaction_id=_take(properties, "transaction_id", _TEXT),
+        transaction_id=take("transaction_id") if type(get("transaction_id")) is str else None,
         user=User(body.userId),
         session=Session(one.sessionId),
         device=NO_DEVICE if one.deviceId is None else Device(id=one.deviceId),
@@ -111,13 +114,7 @@ def _beside_event(one: wire.Event, raw: Mapping[str, Any] | None, occurred_at: i
     return beside
 
 
-_TEXT: Final = frozenset({str})
 _NUMBER: Final = frozenset({int, float})
-
-
-def _take(properties: dict[str, Any], key: str, types: frozenset[type]) -> Any:
-    """A field of the model taken out of the properties, None where it is not there or of another type."""
-    return properties.pop(key) if type(properties.get(key)) in types else None
 
 
 def _take_cart(properties: dict[str, Any]) -> tuple[CartItem, ...] | None:

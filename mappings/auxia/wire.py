@@ -171,11 +171,10 @@ def numbered(tree: Any, key: str) -> Any:
 
 _HELD: Final[dict[str, frozenset[type]]] = {
     "stringValue": frozenset({str}),
-    "longValue": frozenset({int, str}),
     "doubleValue": frozenset({int, float}),
     "booleanValue": frozenset({bool}),
 }
-"""The JSON types of each kind of typed value."""
+"""The JSON types of each kind of typed value whose JSON has one form only."""
 
 
 def held(values: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -185,13 +184,13 @@ def held(values: Mapping[str, Any]) -> dict[str, Any] | None:
         if type(value) is not dict or len(value) != 1:
             return None
         ((kind, plain),) = value.items()
-        if type(plain) not in _HELD.get(kind, ()):
+        types = _HELD.get(kind)
+        if types is not None and type(plain) in types:
+            found[name] = plain
+        elif kind == "longValue" and type(plain) in (int, str) and is_int64(plain):
+            found[name] = int(plain)
+        else:
             return None
-        if kind == "longValue":
-            if not is_int64(plain):
-                return None
-            plain = int(plain)
-        found[name] = plain
     return found
 
 

@@ -52,7 +52,7 @@ def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
         variations = None if one.variations is None else tuple([_id_text(number) for number in one.variations])
         properties: dict[str, Any] = {}
         if tree is None and (one.slotId if word == "SLOT_IMP" else one.slotIds) is not None:
-            tree = read_json(inbound.body)  # a key of another type: what is documented of all types is not read of each
+            tree = read_json(inbound.body)  # slots that this type has no use for stand beside it
         if tree is not None:
             raw, keys = tree["engagements"][index], wire.ENGAGEMENT_KEYS[word]
             if word == "PN_CLICK":
@@ -179,7 +179,7 @@ def _shared(
     minted, channel, device = None, None, NO_DEVICE
     if session:
         custom, minted = session.custom if session.custom or custom is None else custom, session.dy
-    elif session is None and custom is None:
+    elif custom is None:
         raise shape.refused(inbound.body)
     if context:
         channel = context.channel and context.channel.lower()
