@@ -6,6 +6,7 @@ against work that creeps into the hot path; it says nothing about time, memory o
 (such as msgspec's decoding): `python -m bench core` measures these.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -118,6 +119,8 @@ def _count(call: Callable[[], object]) -> Count:
             calls += 1
 
     tracer, profiler = sys.gettrace(), sys.getprofile()
+    collecting = gc.isenabled()
+    gc.disable()  # a collection runs the finalizers of anything else in the process
     try:
         sys.settrace(trace)
         call()
@@ -127,4 +130,6 @@ def _count(call: Callable[[], object]) -> Count:
     finally:
         sys.settrace(tracer)
         sys.setprofile(profiler)
+        if collecting:
+            gc.enable()
     return Count(bytecodes, calls)

@@ -1,5 +1,7 @@
 """The guard counts the same every time, and says by name what moved."""
 
+import gc
+
 import pytest
 
 from bench import core, guard
@@ -33,6 +35,35 @@ def test_more_work_counts_more():
     found = guard._count(more)
     assert found.bytecodes > count.bytecodes
     assert found.calls == count.calls + 1
+
+
+class Garbage:
+    """Something whose end takes bytecodes and a call of C."""
+
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        len([])
+
+
+def test_a_collection_does_not_count():
+    """What ends by a collection while it is counted is not the core's work."""
+
+    def littering():
+        Garbage()
+        return CLICK()
+
+    thresholds = gc.get_threshold()
+    gc.disable()
+    try:
+        at_rest = guard._count(littering)
+        gc.set_threshold(1)
+        gc.enable()
+        assert guard._count(littering) == at_rest
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.enable()
 
 
 def test_what_is_recorded_holds(figures, capsys):
