@@ -103,9 +103,12 @@ async def test_relay_tells_the_caller(tmp_path, failure, status):
 
 async def test_what_may_have_arrived_is_not_kept_where_twice_is_forbidden(tmp_path):
     """`retry.ambiguous = false`: the caller hears that nobody knows."""
-    async with vendor(lambda _: None) as dy:
+    async with vendor(healthy) as dy:
         body = account("dynamic_yield", dy.url, ambiguous="false") + forward("dynamic_yield")
         async with storing(tmp_path, body) as gateway:
+            assert (await post(gateway, "u-0")).status == 204  # so that a connection is there
+            await gateway.drained()
+            dy.answer = lambda _: None
             assert (await post(gateway, "u-1")).status == 504
             assert (await gateway.store.backlog("shop/dynamic_yield")).pending == 0
 

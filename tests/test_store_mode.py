@@ -315,9 +315,11 @@ async def test_what_a_target_cannot_carry_is_kept_by_name(tmp_path):
 async def test_too_old_is_a_dead_letter(tmp_path):
     """What no vendor took within `[store] max_age` is given up, with its attempts."""
     async with vendor(lambda _: 500) as dy:
-        body = account("dynamic_yield", dy.url) + stored("dynamic_yield")
-        async with storing(tmp_path, body, store='max_age = "50ms"') as gateway:
+        body = account("dynamic_yield", dy.url, attempts=50) + stored("dynamic_yield")
+        async with storing(tmp_path, body) as gateway:
             await gateway.click("u-1")
+            await until(lambda: dy.calls)
+        async with storing(tmp_path, body, store='max_age = "1ms"') as gateway:
             (letter,) = await gateway.letters(1)
             assert (letter.reason, letter.indices) == ("max_age", (0,))
             assert {attempt.status for attempt in letter.attempts} == {500}

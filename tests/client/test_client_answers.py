@@ -255,13 +255,15 @@ async def test_an_answer_of_a_mebibyte_in_chunks_of_one_byte_is_one():
         assert len((await ask(asking, post(server.url))).body) == MAX_BODY - 1
 
 
+STALLED = b'{"a":"stalled"}'
+
+
 def stalling(*pieces, pause=0.0):
-    """A script that answers the first request, so that a connection is there, and the second one as it can."""
+    """A script that answers every request but one for STALLED, so that a connection is there; that one as it can."""
 
     async def script(peer):
-        await peer.request()
-        await peer.say(OK)
-        await peer.request()
+        while (await peer.request())[1] != STALLED:
+            await peer.say(OK)
         while True:
             await peer.say(*pieces, pause=pause)
             if not pause:
@@ -270,22 +272,24 @@ def stalling(*pieces, pause=0.0):
     return script
 
 
+async def assert_timed_out(script):
+    """A request that was written over a connection at hand ends in TimedOut, and its connection with it."""
+    async with serving(script) as server, client(timeout=0.5) as asking:
+        await surely(asking, server.url)
+        ended = server.ended
+        assert type(await ask(asking, post(server.url, STALLED))) is TimedOut
+        await server.until_ended(ended + 1)
+
+
 @pytest.mark.parametrize("size", [0, 10, 17, len(OK) - 1])
 async def test_an_answer_that_stops_is_timed_out(size):
     """Silence at any stage after the request was written ends in TimedOut, and its connection with it."""
-    async with serving(stalling(OK[:size])) as server, client(timeout=0.5) as asking:
-        await surely(asking, server.url)
-        assert type(await ask(asking, post(server.url))) is TimedOut
-        await server.until_ended(1)
+    await assert_timed_out(stalling(OK[:size]))
 
 
 async def test_an_answer_that_never_ends_is_timed_out():
     """The timeout is for the whole exchange: bytes that trickle in do not renew it."""
-    trickle = stalling(b"HTTP/1.1 102 Processing\r\n\r\n", pause=0.01)
-    async with serving(trickle) as server, client(timeout=0.5) as asking:
-        await surely(asking, server.url)
-        assert type(await ask(asking, post(server.url))) is TimedOut
-        await server.until_ended(1)
+    await assert_timed_out(stalling(b"HTTP/1.1 102 Processing\r\n\r\n", pause=0.01))
 
 
 @st.composite
