@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from gateway.config import Config
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.delivery.at_rest import privacy_at_rest
 from gateway.delivery.upstream import Pulse, Upstream
 from gateway.limits import RateLimit
@@ -25,9 +25,7 @@ _IN_FLIGHT: Final = 10.0
 class Accepting:
     """One process's public port; what it accepts goes to `keeper` and, in forward mode, to a primary's `upstreams`."""
 
-    def __init__(
-        self, config: Config, mappings: Mapping[str, type[VendorMapping]], keeper: Keeper, seen: Observers
-    ) -> None:
+    def __init__(self, config: Config, mappings: Mappings, keeper: Keeper, seen: Observers) -> None:
         self._config = config
         self._mappings = mappings
         self._parts = seen.parts

@@ -238,6 +238,10 @@ class VendorMapping(Protocol):
         ...
 
 
+Mappings = Mapping[str, type[VendorMapping]]
+"""The vendors' languages by their names."""
+
+
 def masked(mapping: Any) -> Any:
     """The same account with every credential masked, those of its nested settings too: what a dry run signs with."""
     hidden: dict[str, Any] = {}

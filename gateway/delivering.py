@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.clocks import Clocks
 from gateway.config import Config
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.delivery.planning import Reader
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Means, Worker
@@ -21,7 +20,7 @@ from gateway.store.sqlite import SqliteLog
 class Delivering:
     """The one process that owns the store and every upstream's pace."""
 
-    def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]], seen: Observers) -> None:
+    def __init__(self, config: Config, mappings: Mappings, seen: Observers) -> None:
         self.log = SqliteLog(Path(config.store.path), config.store.max_size, config.store.keep)
         self.store = EmbeddedStore(self.log)
         self.workers: dict[str, Worker] = {}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway.config import Config
 from gateway.config.history import History
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.delivery.upstream import Pulse, Upstream
 from gateway.delivery.worker import Worker
 from gateway.metrics import Metrics
@@ -18,7 +18,7 @@ from gateway.tail import Tail
 class Halted:
     """What `gateway.admin.operated.Operated` asks for, with nothing under way."""
 
-    def __init__(self, config: Config, mappings: Mapping[str, type[VendorMapping]]) -> None:
+    def __init__(self, config: Config, mappings: Mappings) -> None:
         self.config = config
         self.mappings = mappings
         self.metrics = Metrics()

@@ -5,7 +5,6 @@ import itertools
 import os
 import signal
 import socket
-from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
@@ -28,7 +27,7 @@ from gateway.channel import (
     Watch,
 )
 from gateway.config import Config, load
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.errors import ConfigFaults, Overloaded, StoreFull
 from gateway.metrics import Metrics
 from gateway.observers import Observers
@@ -40,8 +39,6 @@ from gateway.traces import parts
 
 _COUNT: Final = 0.5
 """Seconds between two reports of what was counted."""
-
-Mappings = Mapping[str, type[VendorMapping]]
 
 
 class Member:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from gateway.contract import Endpoint, Secret, VendorMapping
+from gateway.contract import Endpoint, Mappings, Secret, VendorMapping
 from gateway.errors import Forbidden, NoKey, NoSuchPath, WrongMethod
 from gateway.translate import Target
 
@@ -101,7 +101,7 @@ class Table:
         self,
         routes: Iterable[Route],
         clients: Iterable[Client],
-        mappings: Mapping[str, type[VendorMapping]],
+        mappings: Mappings,
         cors_origins: Iterable[str] = (),
     ) -> None:
         self.routes = tuple(routes)

@@ -8,7 +8,7 @@ from gateway.accepting import Accepting
 from gateway.admin.server import AdminServer
 from gateway.config import Config
 from gateway.config.history import History
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.delivering import Delivering
 from gateway.delivery.upstream import Pulse, Upstream
 from gateway.delivery.worker import Worker
@@ -19,8 +19,6 @@ from gateway.observers import Observers
 from gateway.store.embedded import EmbeddedStore
 from gateway.tail import Tail
 from gateway.traces import parts
-
-Mappings = Mapping[str, type[VendorMapping]]
 
 
 class Service:

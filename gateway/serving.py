@@ -12,8 +12,9 @@ import structlog
 
 from gateway import garbage
 from gateway.config import Config, load
+from gateway.contract import Mappings
 from gateway.errors import ConfigFaults, Fault
-from gateway.service import Mappings, Service
+from gateway.service import Service
 
 _LOOK: Final = 0.5
 """Seconds between two looks at the configuration's files."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from msgspec import json, to_builtins
 
 from gateway.admin.call import Call, Nothing
 from gateway.admin.canonical import word_of
-from gateway.contract import Endpoint, Inbound, VendorMapping
+from gateway.contract import Endpoint, Inbound, Mappings, VendorMapping
 from gateway.errors import GatewayError
 from gateway.fidelity import measure
 from gateway.translate import Target, decode
@@ -52,7 +52,7 @@ def _matrix(mappings: tuple[tuple[str, type[VendorMapping]], ...]) -> list[Any]:
     return [to_builtins(measure(source, target)) for source, target in pairs]
 
 
-def _examples(mappings: Mapping[str, type[VendorMapping]]) -> Iterator[dict[str, Any]]:
+def _examples(mappings: Mappings) -> Iterator[dict[str, Any]]:
     """The examples as their files have them: named by vendor, and by endpoint where it is not the vendor's first."""
     for name, mapping in mappings.items():
         source = mapping.example()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gateway.config import Config
 from gateway.config.history import History
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.delivery.upstream import Pulse, Upstream
 from gateway.delivery.worker import Worker
 from gateway.metrics import Metrics
@@ -23,7 +23,7 @@ class Operated(Protocol):
     tail: Tail
 
     @property
-    def mappings(self) -> Mapping[str, type[VendorMapping]]:
+    def mappings(self) -> Mappings:
         """The vendors' languages."""
         ...
 

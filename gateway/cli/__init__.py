@@ -3,16 +3,11 @@
 A command's module, and what it needs, is imported when the command runs, so that every command starts fast.
 """
 
-from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import click
-
-from gateway.contract import VendorMapping
-
-Mappings = Mapping[str, type[VendorMapping]]
 
 _COMMANDS: Final = (
     *("accept", "check", "deadletters", "deliveries", "demo", "matrix", "sandbox", "schema", "send", "serve", "store"),

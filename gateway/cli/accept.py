@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from gateway.cli import Mappings
 from gateway.cli.configuration import read
+from gateway.contract import Mappings
 
 
 @click.command("accept", hidden=True)

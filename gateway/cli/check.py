@@ -1,15 +1,14 @@
 """`gateway check`: every fault of a configuration, or what its routes do to what passes through them."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
 from gateway.config import Config
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings, VendorMapping
 from gateway.fidelity import measure
 from gateway.routing import Route, RouteTarget
 
@@ -48,7 +47,7 @@ async def _all_alive(config: Config) -> bool:
     return all(one.ok for findings in found for one in findings)
 
 
-def _route(route: Route, mappings: Mapping[str, type[VendorMapping]]) -> Iterator[str]:
+def _route(route: Route, mappings: Mappings) -> Iterator[str]:
     source = mappings[route.accepts].example()
     callers = ", ".join(sorted(route.clients)) or "anyone, no key asked"
     yield f"{route.name}: {route.accepts} ({route.mode}) from {callers}"

@@ -6,8 +6,8 @@ from typing import Final
 
 import click
 
-from gateway.cli import Mappings
 from gateway.config import Config, load
+from gateway.contract import Mappings
 from gateway.errors import ConfigFaults
 
 DEFAULT: Final = Path("config.toml")

@@ -8,10 +8,10 @@ from typing import Any, Final
 import click
 from msgspec import Struct, json
 
-from gateway.cli import Mappings
 from gateway.cli.deliveries import told
 from gateway.cli.operating import CONFIG, Ask, operated
 from gateway.config.units import PerSecond, PositiveSeconds, Quantity
+from gateway.contract import Mappings
 
 _PAGE: Final = 500
 

@@ -6,8 +6,8 @@ from typing import Any
 import click
 from msgspec import json
 
-from gateway.cli import Mappings
 from gateway.cli.operating import CONFIG, operated
+from gateway.contract import Mappings
 
 
 @click.command("deliveries")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct, json
 
-from gateway.cli import Mappings
+from gateway.contract import Mappings
 
 _FILL: Final = """
 [[routes.targets]]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import click
 from msgspec import json, to_builtins
 
-from gateway.cli import Mappings
+from gateway.contract import Mappings
 from gateway.fidelity import Fidelity, measure, spoken
 from gateway.translate import Target
 

@@ -11,9 +11,9 @@ from urllib.parse import quote, urlencode
 import click
 from msgspec import MsgspecError, json
 
-from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
 from gateway.config import Config
+from gateway.contract import Mappings
 from gateway.errors import GatewayError
 
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where one listens, seen from here

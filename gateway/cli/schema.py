@@ -2,7 +2,7 @@
 
 import click
 
-from gateway.cli import Mappings
+from gateway.contract import Mappings
 
 
 @click.command("schema")

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 import click
 from msgspec import MsgspecError, json
 
-from gateway.cli import Mappings
 from gateway.cli.deliveries import told
 from gateway.cli.operating import CONFIG, Ask, operated
+from gateway.contract import Mappings
 
 _LOOK: Final = 0.2
 """Seconds between two looks at what became of it."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
+from gateway.contract import Mappings
 
 
 @click.command("serve")

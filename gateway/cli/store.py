@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from gateway.cli import Mappings
 from gateway.cli.operating import CONFIG, operated
+from gateway.contract import Mappings
 
 
 @click.group("store")

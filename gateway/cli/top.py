@@ -9,8 +9,8 @@ from typing import Final
 import click
 from msgspec import MsgspecError
 
-from gateway.cli import Mappings
 from gateway.cli.operating import CONFIG, Port, admin_port, target_path
+from gateway.contract import Mappings
 from gateway.top.looks import Look, Looks, look
 
 _PATIENCE: Final = 3.0

@@ -11,10 +11,9 @@ from msgspec import json
 from msgspec.structs import replace
 
 from gateway import dryrun
-from gateway.cli import Mappings
 from gateway.cli.configuration import DEFAULT, read
 from gateway.config.faults import nearest
-from gateway.contract import Endpoint, Inbound, VendorMapping, kept
+from gateway.contract import Endpoint, Inbound, Mappings, VendorMapping, kept
 from gateway.errors import GatewayError
 from gateway.times import from_iso
 from gateway.translate import Decoded, Target, Translation, decode, translate

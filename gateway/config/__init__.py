@@ -23,7 +23,7 @@ from gateway.config.settings import Config, Upstream
 from gateway.config.source import Source
 from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store, Traces
 from gateway.config.tables import read_tables
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.errors import ConfigFaults
 from gateway.routing import Client, Route, RouteTarget
 
@@ -51,7 +51,7 @@ _AT_LINE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\
 
 def load(
     path: Path,
-    mappings: Mapping[str, type[VendorMapping]],
+    mappings: Mappings,
     env: Mapping[str, str],
     *,
     secrets_required: bool = True,
@@ -71,7 +71,7 @@ def load(
 def _loaded(  # as `load` has them, and the text
     path: Path,
     text: str,
-    mappings: Mapping[str, type[VendorMapping]],
+    mappings: Mappings,
     env: Mapping[str, str],
     *,
     secrets_required: bool,
@@ -120,7 +120,7 @@ def _tree(path: Path, text: str) -> dict[str, Any]:
         raise ConfigFaults((Located("", f"is no TOML: {message}", str(path), line),)) from None
 
 
-def _known(tree: Mapping[str, Any], mappings: Mapping[str, type[VendorMapping]]) -> dict[str, Collection[str]]:
+def _known(tree: Mapping[str, Any], mappings: Mappings) -> dict[str, Collection[str]]:
     """What routes may name: also clients and upstreams whose own tables have faults."""
     tables = {name: tree.get(name) for name in ("clients", "upstreams")}
     return {"vendors": sorted(mappings)} | {

@@ -2,7 +2,7 @@
 
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -11,10 +11,8 @@ from gateway.config.faults import Located, dotted
 from gateway.config.lines import Path
 from gateway.config.masking import Names, masked_value
 from gateway.config.settings import Config
-from gateway.contract import VendorMapping
+from gateway.contract import Mappings
 from gateway.errors import Fault
-
-Mappings = Mapping[str, type[VendorMapping]]
 
 
 class Change(Struct, frozen=True):

@@ -7,14 +7,14 @@ shown only where it plainly sets a known key.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from msgspec import inspect
 
 from gateway.config.lines import Lines, Path
 from gateway.config.structs import TABLES
-from gateway.contract import MASK, Secret, VendorMapping
+from gateway.contract import MASK, Mappings, Secret
 
 _ANY: Final = None
 _OPEN_TABLES: Final[tuple[tuple[str | None, ...], ...]] = (
@@ -37,7 +37,7 @@ _HARMLESS: Final = re.compile(r"^\s*(#|$|\[{1,2}[^=]*\]{1,2}\s*(#.*)?$|[\]}),]*\
 class Names:
     """Which keys of a file hold credentials, and which are known to hold none."""
 
-    def __init__(self, mappings: Mapping[str, type[VendorMapping]]) -> None:
+    def __init__(self, mappings: Mappings) -> None:
         found: dict[str, bool] = {}
         for kind in (*TABLES, *mappings.values()):
             for name, is_secret in _fields(inspect.type_info(kind)):
@@ -70,7 +70,7 @@ class Names:
         return self._commented.sub(rf"\1{MASK}", text)
 
 
-def masked_text(text: str, mappings: Mapping[str, type[VendorMapping]]) -> str:
+def masked_text(text: str, mappings: Mappings) -> str:
     """A file's text as it may be shown."""
     names = Names(mappings)
     try:

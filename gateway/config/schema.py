@@ -10,7 +10,7 @@ from gateway.config.faults import not_among, unknown_key
 from gateway.config.lines import Path
 from gateway.config.structs import REQUIRED, TABLES, RouteTable, Tables, UpstreamTable
 from gateway.config.units import QUANTITIES, Written
-from gateway.contract import Secret, VendorMapping
+from gateway.contract import Mappings, Secret
 
 _FORMS: Final = 'a secret: { env = "NAME" }, { file = "PATH" } or "the text itself"'
 _TEXT: Final = {"type": "string", "minLength": 1}
@@ -34,7 +34,7 @@ _KINDS: Final = {
 }
 
 
-def json_schema(mappings: Mapping[str, type[VendorMapping]]) -> dict[str, Any]:
+def json_schema(mappings: Mappings) -> dict[str, Any]:
     """What config.toml may hold with these mappings: for editors, and for telling every fault of its shape."""
     structs = (*TABLES, *mappings.values())
     tables, components = msgspec.json.schema_components(structs, schema_hook=_custom, ref_template="#/$defs/{name}")
@@ -54,7 +54,7 @@ def json_schema(mappings: Mapping[str, type[VendorMapping]]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": kept}
 
 
-def shape_faults(tree: object, mappings: Mapping[str, type[VendorMapping]]) -> Iterator[tuple[Path, str]]:
+def shape_faults(tree: object, mappings: Mappings) -> Iterator[tuple[Path, str]]:
     """Every unknown or missing key and every wrong type of a file, by path."""
     from jsonschema import Draft202012Validator
 

@@ -4,7 +4,6 @@ msgspec decides; only when it refuses is the JSON Schema of the same Structs ask
 then left out, so that the rest can still be searched for faults of its meaning.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +15,7 @@ from gateway.config.schema import shape_faults
 from gateway.config.secrets import Secrets
 from gateway.config.structs import Tables, UpstreamTable
 from gateway.config.units import QUANTITIES
-from gateway.contract import Secret, VendorMapping
+from gateway.contract import Mappings, Secret, VendorMapping
 
 _COMMON: Final = frozenset(UpstreamTable.__struct_encode_fields__) - {"base_url"}
 _ARRAYS_OF_TABLES: Final = frozenset({"routes", "targets"})
@@ -29,9 +28,7 @@ class Read(msgspec.Struct, frozen=True):
     accounts: dict[str, VendorMapping]
 
 
-def read_tables(
-    tree: dict[str, Any], mappings: Mapping[str, type[VendorMapping]], secrets: Secrets, faults: Faults
-) -> Read:
+def read_tables(tree: dict[str, Any], mappings: Mappings, secrets: Secrets, faults: Faults) -> Read:
     """The tables of a file; what is wrong with their shape is told and left out."""
     sound = secrets.resolved(tree, inspect.type_info(Tables))
     accounts, unsound = _accounts(sound.get("upstreams"), mappings, secrets)
@@ -62,9 +59,7 @@ def _custom(kind: type, raw: Any) -> Any:
     raise ValueError(f"expected a {kind.__name__}")
 
 
-def _accounts(
-    upstreams: Any, mappings: Mapping[str, type[VendorMapping]], secrets: Secrets
-) -> tuple[dict[str, VendorMapping], dict[str, str]]:
+def _accounts(upstreams: Any, mappings: Mappings, secrets: Secrets) -> tuple[dict[str, VendorMapping], dict[str, str]]:
     """Each upstream's account by its name, or what its mapping says against it."""
     accounts: dict[str, VendorMapping] = {}
     unsound: dict[str, str] = {}
