@@ -5,7 +5,7 @@ source half reads inbounds and words answers; its target half writes outbounds a
 no clock, draws no random numbers and logs nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal, Protocol
 
@@ -46,6 +46,21 @@ class Secret:
     def __hash__(self) -> int:
         """The text's hash."""
         return hash(self._text)
+
+
+def credentials(value: object) -> Iterator[Secret]:
+    """Every credential in a setting, however deep: in Structs, and in what holds several."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from credentials(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for member in value.values():
+            yield from credentials(member)
+    elif isinstance(value, (tuple, list, frozenset)):
+        for member in value:
+            yield from credentials(member)
 
 
 class Endpoint(Struct, frozen=True):

@@ -1,13 +1,10 @@
 """Credentials taken out of what others wrote: a vendor's answer may echo the key it was shown."""
 
 import re
-from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from msgspec import Struct
-
 from gateway.config import Config
-from gateway.contract import MASK, Secret
+from gateway.contract import MASK, credentials
 from gateway.wire import encode_json
 
 _BEARER: Final = re.compile(r"(?i)\b(bearer\s+)[\w.~+/=-]+")
@@ -18,7 +15,7 @@ class Masker:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        texts = sorted({secret.reveal() for secret in _secrets(config)}, key=len, reverse=True)
+        texts = sorted({secret.reveal() for secret in credentials(config)}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, texts)) or r"(?!)")
         written = [re.escape(encode_json(text)[1:-1]) for text in texts]
         self._suspect = re.compile(b"|".join([*written, b"(?i:bearer)"]))
@@ -45,18 +42,3 @@ class Masker:
         if isinstance(value, list):
             return [self.tree(member) for member in value]
         return value
-
-
-def _secrets(value: object) -> Iterator[Secret]:
-    """Every Secret in a configuration."""
-    if isinstance(value, Secret):
-        yield value
-    elif isinstance(value, Struct):
-        for name in value.__struct_fields__:
-            yield from _secrets(getattr(value, name))
-    elif isinstance(value, Mapping):
-        for member in value.values():
-            yield from _secrets(member)
-    elif isinstance(value, (tuple, list, frozenset)):
-        for member in value:
-            yield from _secrets(member)

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import structlog
 from msgspec import Struct
 
-from gateway.contract import MASK, Outbound, Secret
+from gateway.contract import MASK, Outbound, credentials
 from gateway.delivery.gate import Gate
 from gateway.delivery.granted import ByToken, Granted, Sending
 from gateway.delivery.http.client import Client, Limits
@@ -57,7 +57,7 @@ class Upstream:
         trust = Trust(settings.ca_file, settings.client_cert)
         limits = Limits(settings.timeout, settings.concurrency, settings.keepalive)
         self._client = Client(limits, trust.context, settings.proxy)
-        self._secrets = tuple(_secrets(settings.mapping))
+        self._secrets = tuple(one.reveal() for one in credentials(settings.mapping))
         grant = settings.mapping.grant
         self._tokens = None if grant is None else Granted(grant, settings.timeout, trust, settings.proxy)
         self._log = structlog.get_logger()
@@ -136,13 +136,3 @@ class Upstream:
 def _tell(future: asyncio.Future[Sent], sent: Sent) -> None:
     if not future.done():
         future.set_result(sent)
-
-
-def _secrets(account: Any) -> Iterator[str]:
-    """The credentials among an account's settings, at any depth."""
-    for name in account.__struct_fields__:
-        value = getattr(account, name)
-        if isinstance(value, Secret):
-            yield value.reveal()
-        elif isinstance(value, Struct):
-            yield from _secrets(value)
