@@ -24,8 +24,9 @@ from gateway.admin.opened import Opening
 from gateway.admin.operated import Operated
 from gateway.admin.operation import Operation
 from gateway.admin.readings import Growth
-from gateway.admin.status import Status, Which, sampled, version
+from gateway.admin.status import Status, Which, sampled
 from gateway.fidelity import Fidelity
+from gateway.version import version
 
 _NAME: Final = re.compile(r"\{(\w+)\}")
 _PARTS: Final = {"id": r"\d{1,18}", "name": ".+", "request_id": ".+"}

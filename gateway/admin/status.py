@@ -2,7 +2,6 @@
 
 import math
 import time
-from importlib import metadata
 from typing import Any
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from gateway.config.masking import without_userinfo
 from gateway.delivery.upstream import Pulse, Upstream
 from gateway.routing import Route, RouteTarget
 from gateway.shaping import When
+from gateway.version import version
 
 
 class Which(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,14 +66,6 @@ class Status:
             "keep_seconds": float(settings.keep),
             "max_age_seconds": float(settings.max_age),
         }
-
-
-def version() -> str:
-    """The installed distribution's version; a checkout that is not installed has none."""
-    try:
-        return metadata.version("interaction-gateway")
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 async def sampled(call: Call, which: Which) -> object:

@@ -4,10 +4,11 @@ A command's module, and what it needs, is imported when the command runs, so tha
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import click
+
+from gateway.version import version
 
 _COMMANDS: Final = (
     *("accept", "check", "deadletters", "deliveries", "demo", "matrix", "sandbox", "schema", "send", "serve", "store"),
@@ -33,11 +34,7 @@ class _Lazy(click.Group):
 def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's signature
     """Print the installed distribution's version; a bare checkout has none."""
     if wanted and not ctx.resilient_parsing:
-        try:
-            found = version("interaction-gateway")
-        except PackageNotFoundError:
-            found = "unknown: a checkout that is not installed"
-        click.echo(f"gateway {found}")
+        click.echo(f"gateway {version('unknown: a checkout that is not installed')}")
         ctx.exit()
 
 

@@ -9,7 +9,6 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from opentelemetry.context import Context
@@ -23,6 +22,7 @@ from opentelemetry.trace.span import TraceState
 from opentelemetry.util.types import Attributes
 
 from gateway.config import Traces
+from gateway.version import version
 
 _LONGEST: Final = 256
 """Characters of an attribute's text."""
@@ -45,7 +45,7 @@ class Outbox:
             resource=Resource.create(
                 {
                     "service.name": settings.service,
-                    "service.version": _version(),
+                    "service.version": version(),
                     "service.instance.id": str(uuid.uuid4()),
                 }
             ),
@@ -57,7 +57,7 @@ class Outbox:
     @property
     def tracer(self) -> Tracer:
         """What makes spans that are sent off from here."""
-        return self._provider.get_tracer("interaction-gateway", _version())
+        return self._provider.get_tracer("interaction-gateway", version())
 
     async def end(self) -> None:
         """Send off what is left, as far as that is quickly done."""
@@ -105,10 +105,3 @@ class _Share(Sampler):
     def get_description(self) -> str:
         """The sampler in words."""
         return f"links, else {self._share.get_description()}"
-
-
-def _version() -> str:
-    try:
-        return version("interaction-gateway")
-    except PackageNotFoundError:
-        return "not installed"
