@@ -32,8 +32,9 @@ from gateway.channel import (
 )
 from gateway.config import Config
 from gateway.delivery.upstream import Pulse
-from gateway.errors import CannotListen, StoreFull
+from gateway.errors import StoreFull
 from gateway.metrics import Metrics
+from gateway.ports import listening
 from gateway.store.contract import Store
 from gateway.tail import Tail
 
@@ -65,7 +66,7 @@ class Fleet:
     async def start(self) -> int:
         """Listen and start the processes; gives the port; raises CannotListen."""
         server = self._config.server
-        self._listener = _listening(server.host, server.port)
+        self._listener = listening("server", server.host, server.port)
         self._minders = [asyncio.create_task(self._mind(number)) for number in range(server.workers)]
         await self._manned.wait()
         return int(self._listener.getsockname()[1])
@@ -173,14 +174,3 @@ class Fleet:
             channel.send(NotKept(message.number, str(error)))
         else:
             channel.send(Kept(message.number, position))
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens where the configuration says; raises CannotListen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise CannotListen(f"[server] cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}") from None
-    listener.setblocking(False)
-    return listener

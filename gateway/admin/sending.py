@@ -14,13 +14,13 @@ from gateway.admin.call import AdminError, Call
 from gateway.admin.masking import Masker
 from gateway.admin.translating import endpoint_of
 from gateway.config import Config
+from gateway.config.addresses import seen_from_here, url_of
 from gateway.config.faults import nearest
 from gateway.contract import Endpoint, Inbound, VendorMapping
 from gateway.errors import GatewayError
 from gateway.routing import Route
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=60)
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where one listens, seen from here
 
 
 class Click(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,12 +43,12 @@ async def sent(call: Call, click: Click) -> object:
     route = _route(gateway.config, click)
     source = gateway.mappings[route.accepts].example()
     endpoint = _endpoint(source, click)
-    host = _EVERYWHERE.get(gateway.config.server.host, gateway.config.server.host)
+    base = url_of(seen_from_here(gateway.config.server.host), port)
     request_id = f"send-{secrets.token_hex(8)}"
     headers = {**click.headers, **_key(gateway.config, route, source), "x-request-id": request_id}
     gateway.store.watch(request_id)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}{route.prefix}{click.path or endpoint.paths[0]}"
+        url = f"{base}{route.prefix}{click.path or endpoint.paths[0]}"
         body = None if endpoint.method == "GET" else click.body
         try:
             async with session.request(

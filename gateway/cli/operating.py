@@ -13,10 +13,10 @@ from msgspec import MsgspecError, json
 
 from gateway.cli.configuration import DEFAULT, read
 from gateway.config import Config
+from gateway.config.addresses import seen_from_here, url_of
 from gateway.contract import Mappings
 from gateway.errors import GatewayError
 
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where one listens, seen from here
 _PATIENCE: Final = 300.0
 
 CONFIG: Final = click.option(
@@ -54,11 +54,11 @@ class Port:
     """The admin port of a running gateway."""
 
     def __init__(self, config: Config, patience: float = _PATIENCE) -> None:
-        self._host = _EVERYWHERE.get(config.admin.host, config.admin.host)
+        self._host = seen_from_here(config.admin.host)
         self._port = config.admin.port
         self._token = config.admin.token
         self._patience = patience
-        self.url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{self._port}"
+        self.url = url_of(self._host, self._port)
 
     def answers(self) -> bool:
         """Whether a gateway listens there."""

@@ -1,7 +1,10 @@
-"""What may be reached, and from where: loopback addresses and vendors' URLs."""
+"""What may be reached, and from where: loopback addresses, the gateway's own ports and vendors' URLs."""
 
 from ipaddress import ip_address, ip_network
+from typing import Final
 from urllib.parse import urlsplit
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where one listens, seen from here
 
 
 def is_loopback(host: str) -> bool:
@@ -12,6 +15,16 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def seen_from_here(host: str) -> str:
+    """The host by which this machine reaches what listens on a host, which may be all of its addresses."""
+    return _EVERYWHERE.get(host, host)
+
+
+def url_of(host: str, port: int) -> str:
+    """The URL of a port, an IPv6 address in brackets."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def is_network(text: str) -> bool:
