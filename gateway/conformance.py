@@ -232,7 +232,7 @@ def _known(name: str) -> bool:
     return name in LOSSES or name in _SETTINGS or name.startswith("properties.")
 
 
-def says_what_it_claims(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> None:  # noqa: ARG001
+def says_what_it_claims(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> None:  # noqa: ARG001  # a check's signature
     """A name that is said leaves, for changing or dropping it shows; one that is not said shows nowhere."""
     ours = account(mapping)
     for interaction in interactions():
@@ -313,7 +313,7 @@ def _facts(interaction: Interaction) -> dict[str, Any]:
 # Answers
 
 
-def answers_every_error(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> None:  # noqa: ARG001
+def answers_every_error(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> None:  # noqa: ARG001  # a check's signature
     """Success is a 2xx; every error has its status (a missing key 401 or 403) and a JSON body, never a credential."""
     ours = account(mapping)
     _ask(200 <= ours.success().status < 300, f"success is {ours.success().status}")
@@ -345,7 +345,7 @@ def _errors() -> Iterator[GatewayError]:
 _TOLD: Final = (errors.Rejected, errors.DeliveryFailed, errors.Refused)
 
 
-def judges_every_answer(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> None:  # noqa: ARG001
+def judges_every_answer(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> None:  # noqa: ARG001  # a check's signature
     """Every status with any body has a verdict: an empty 2xx accepted, nothing else but 2xx ever."""
     ours = account(mapping)
     bodies = (b"", b"{}", b"[]", b"null", b'"x"', b"{", b"\xff", b"<html>", b'{"error":{"code":1}}', b'{"code":"x"}')

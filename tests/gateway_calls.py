@@ -173,7 +173,7 @@ class Gateway:
         """Returns when nothing that was kept waits to be delivered any more."""
         async with asyncio.timeout(10):
             store = self.service.store
-            while [one for one in store.targets() if (await store.backlog(one)).pending]:  # noqa: ASYNC110
+            while [one for one in store.targets() if (await store.backlog(one)).pending]:  # noqa: ASYNC110  # nothing says so
                 await asyncio.sleep(0.005)
 
     def inbounds(self):

@@ -160,7 +160,7 @@ async def test_a_caller_that_leaves_is_no_failure_of_the_gateway(gateway):
         await asyncio.sleep(0.05)
         writer.transport.abort()
     async with asyncio.timeout(5):
-        while [line.get("error") for line in gateway.inbounds()] != ["caller_gone", "caller_gone"]:  # noqa: ASYNC110
+        while [line.get("error") for line in gateway.inbounds()] != ["caller_gone", "caller_gone"]:  # noqa: ASYNC110  # nothing says so
             await asyncio.sleep(0.01)
 
 
@@ -194,7 +194,7 @@ async def test_one_connection_too_many_is_told_so(gateway):
         for _, writer in held:
             writer.close()
     async with asyncio.timeout(5):
-        while told(await gateway.raw(whole()))[0] != 204:  # noqa: ASYNC110
+        while told(await gateway.raw(whole()))[0] != 204:  # noqa: ASYNC110  # nothing says so
             await asyncio.sleep(0.01)
 
 

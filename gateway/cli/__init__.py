@@ -31,7 +31,7 @@ class _Lazy(click.Group):
         return command if isinstance(command, click.Command) else None
 
 
-def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's signature
+def _tell_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print the installed distribution's version; a bare checkout has none."""
     if wanted and not ctx.resilient_parsing:
         click.echo(f"gateway {version('unknown: a checkout that is not installed')}")

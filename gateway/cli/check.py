@@ -19,7 +19,7 @@ from gateway.routing import Route, RouteTarget
     "--live", is_flag=True, help="Also ask each upstream, without telling it anything, whether it lets us in."
 )
 @click.pass_obj
-def command(mappings: Mappings, path: Path, live: bool) -> None:  # noqa: FBT001  # click passes flags as they are
+def command(mappings: Mappings, path: Path, live: bool) -> None:
     """Check a configuration: all its faults and exit status 1, or what each route keeps, fills, loses and refuses.
 
     With --live each upstream is sent its credentials and a body that no vendor can read, so that nothing is created.

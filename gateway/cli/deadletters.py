@@ -85,7 +85,7 @@ def listing(  # noqa: PLR0913  # a command line has as many parameters as it has
     reason: str | None,
     older_than: float | None,
     limit: int,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> None:
     """List dead letters, oldest first."""
     query = {"target": target, "reason": reason, "before": _before(older_than), "limit": min(limit, _PAGE)}
@@ -108,7 +108,7 @@ def listing(  # noqa: PLR0913  # a command line has as many parameters as it has
 @click.argument("number", metavar="ID", type=int)
 @_JSON
 @click.pass_obj
-def show(mappings: Mappings, path: Path, number: int, as_json: bool) -> None:  # noqa: FBT001  # click passes flags as they are
+def show(mappings: Mappings, path: Path, number: int, as_json: bool) -> None:
     """Show one dead letter: its attempts, its inbound, and what a replay would send today."""
     with operated(mappings, path) as ask:
         letter = ask("GET", f"/api/deadletters/{number}")
@@ -138,8 +138,8 @@ def replay(  # noqa: PLR0913  # a command line has as many parameters as it has 
     target: str | None,
     reason: str | None,
     older_than: float | None,
-    all_: bool,  # noqa: FBT001
-    dry_run: bool,  # noqa: FBT001
+    all_: bool,
+    dry_run: bool,
     rate: float,
 ) -> None:
     """Send dead letters again, each to its own target, with today's configuration; a broken replay can be repeated."""
@@ -175,9 +175,9 @@ def discard(  # noqa: PLR0913  # a command line has as many parameters as it has
     target: str | None,
     reason: str | None,
     older_than: float | None,
-    all_: bool,  # noqa: FBT001
-    dry_run: bool,  # noqa: FBT001
-    yes: bool,  # noqa: FBT001
+    all_: bool,
+    dry_run: bool,
+    yes: bool,
 ) -> None:
     """Forget dead letters for good."""
     chosen = _Chosen(tuple(ids), target, reason, older_than, all_).body()

@@ -23,7 +23,7 @@ def command(  # noqa: PLR0913  # a command line has as many parameters as it has
     user: str | None,
     request_id: str | None,
     limit: int,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> None:
     """Tell where clicks went: each target, its attempts and answers, as far as `[store] keep` and dead letters know."""
     if (user is None) == (request_id is None):

@@ -34,7 +34,7 @@ def command(  # noqa: PLR0913  # a command line has as many parameters as it has
     path: Path,
     native: str | None,
     wait: float,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> None:
     """Send one body of vendor SOURCE through a running route, with the key of the route's own client.
 

@@ -40,7 +40,7 @@ def resume(mappings: Mappings, path: Path, name: str) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def skip(mappings: Mappings, path: Path, name: str, yes: bool) -> None:  # noqa: FBT001  # click passes flags as they are
+def skip(mappings: Mappings, path: Path, name: str, yes: bool) -> None:
     """Move a target past its backlog, which becomes dead letters (reason: skipped) that can be replayed."""
     if not yes:
         click.confirm(f"Move {name} past its whole backlog?", abort=True)

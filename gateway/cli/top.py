@@ -27,7 +27,7 @@ _PATIENCE: Final = 3.0
     help="Seconds between two looks.",
 )
 @click.pass_obj
-def command(mappings: Mappings, path: Path, once: bool, interval: float) -> None:  # noqa: FBT001  # click passes flags as they are
+def command(mappings: Mappings, path: Path, once: bool, interval: float) -> None:
     """Show rates, errors and lag of each route and target of a running gateway, live."""
     port = _Looking(admin_port(mappings, path, _PATIENCE))
     if not once and _on_terminal():

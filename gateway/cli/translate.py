@@ -45,7 +45,7 @@ def command(  # noqa: PLR0913  # a command line has as many parameters as it has
     headers: Sequence[str],
     received_at: str | None,
     mode: str,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,
 ) -> None:
     """Show what TARGET, an upstream's name or a vendor, would be sent for one inbound body of vendor SOURCE."""
     origin = _vendor(mappings, source, "SOURCE").example()

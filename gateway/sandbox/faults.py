@@ -88,7 +88,7 @@ class FaultPlan:
         """Puts a rule in the place of its vendor's present one."""
         self._rules[rule.vendor] = msgspec.structs.replace(rule)
         seed = self._seed if rule.seed is None else rule.seed
-        self._chances[rule.vendor] = random.Random(f"{seed}:{rule.vendor}")  # noqa: S311 - chance, not secrecy
+        self._chances[rule.vendor] = random.Random(f"{seed}:{rule.vendor}")  # noqa: S311  # chance, not secrecy
 
     def clear(self) -> None:
         """Takes every rule away."""

@@ -120,7 +120,7 @@ def read(connection: sqlite3.Connection, span: Span, count: int) -> list[tuple[i
 def exceptions(connection: sqlite3.Connection, target: str, positions: Sequence[int]) -> list[Entry]:
     """A target's exceptions; those that cannot be read are missing."""
     which = f"target = ? AND position IN ({_marks(positions)})"
-    sql = f"SELECT position, progress, record FROM parked JOIN log USING (position) WHERE {which}"  # noqa: S608
+    sql = f"SELECT position, progress, record FROM parked JOIN log USING (position) WHERE {which}"  # noqa: S608  # placeholders
     found: list[Entry] = []
     for position, progress, record in connection.execute(sql, (target, *positions)):
         kept = _readable(record)
@@ -218,7 +218,7 @@ def search(
     """Records above one position and up to another in which one of these texts stands, newest first."""
     conditions, values = _holding("record", texts)
     sql = (
-        f"SELECT position, record FROM log WHERE position > ? AND position <= ? AND ({conditions})"  # noqa: S608
+        f"SELECT position, record FROM log WHERE position > ? AND position <= ? AND ({conditions})"  # noqa: S608  # likewise
         " ORDER BY position DESC LIMIT ?"
     )
     rows = connection.execute(sql, (*span, *values, limit))

@@ -43,7 +43,7 @@ class OAuth(Struct, frozen=True, kw_only=True):
 
     client_id: str
     client_secret: Secret
-    token_url: str = "https://auth.sportradar.com/oauth/token"  # noqa: S105  an address
+    token_url: str = "https://auth.sportradar.com/oauth/token"  # noqa: S105  # an address
     audience: str = "api.vaix.ai"
 
 
