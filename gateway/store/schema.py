@@ -1,4 +1,4 @@
-"""The SQLite file: its tables, its pragmas, its lock, and how an older one is taken up."""
+"""The SQLite file: its tables, its pragmas, its lock, its copies, and how an older one is taken up."""
 
 import contextlib
 import fcntl
@@ -113,6 +113,18 @@ def checkpoint(connection: sqlite3.Connection, kind: str, *, wait: bool = False)
     with contextlib.suppress(sqlite3.OperationalError):
         connection.execute(f"PRAGMA wal_checkpoint({kind})").fetchall()
     connection.execute(f"PRAGMA busy_timeout = {_BUSY}")
+
+
+def copy(path: Path, to: Path) -> None:
+    """Write a consistent copy of a file, also of one in use, to a new one; raises StoreUnusable when that fails."""
+    if to.exists() and to.stat().st_size:
+        raise StoreUnusable(f"{to} exists already")
+    try:
+        with contextlib.closing(connect(path)) as source, contextlib.closing(sqlite3.connect(to)) as target:
+            source.backup(target)
+    except sqlite3.Error as error:
+        to.unlink(missing_ok=True)
+        raise StoreUnusable(f"the store could not be copied to {to}: {error}") from None
 
 
 def in_use(connection: sqlite3.Connection) -> int:

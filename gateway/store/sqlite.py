@@ -247,16 +247,11 @@ class SqliteLog:
         sequence = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'log'").fetchone()
         places = connection.execute("SELECT name, cursor, stretches FROM targets").fetchall()
         parked = "SELECT target, position, until FROM parked JOIN log USING (position)"
-        routes = (
-            "WITH RECURSIVE routes (name) AS (SELECT min(route) FROM log UNION ALL"
-            " SELECT (SELECT min(route) FROM log WHERE route > name) FROM routes WHERE name IS NOT NULL)"
-            " SELECT name FROM routes WHERE name IS NOT NULL"
-        )
         return Kept(
             sequence[0] if sequence else 0,
             {name: Place(cursor, statements.decode_stretches(blob)) for name, cursor, blob in places},
             connection.execute(parked).fetchall(),
-            tuple(name for (name,) in connection.execute(routes)),
+            statements.routes(connection),
             salvaged,
         )
 
@@ -388,18 +383,8 @@ class SqliteLog:
             return 0
 
     def _back_up(self, path: Path) -> None:
-        if path.exists() and path.stat().st_size:
-            raise StoreUnusable(f"{path} exists already")
-        try:
-            with (
-                self._keeps,
-                contextlib.closing(schema.connect(self._path)) as source,
-                contextlib.closing(sqlite3.connect(path)) as copy,
-            ):
-                source.backup(copy)
-        except sqlite3.Error as error:
-            path.unlink(missing_ok=True)
-            raise StoreUnusable(f"the store could not be copied to {path}: {error}") from None
+        with self._keeps:
+            schema.copy(self._path, path)
 
     def _close(self) -> None:
         self._truncate()

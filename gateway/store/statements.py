@@ -120,7 +120,7 @@ def read(connection: sqlite3.Connection, span: Span, count: int) -> list[tuple[i
 def exceptions(connection: sqlite3.Connection, target: str, positions: Sequence[int]) -> list[Entry]:
     """A target's exceptions; those that cannot be read are missing."""
     which = f"target = ? AND position IN ({_marks(positions)})"
-    sql = f"SELECT position, progress, record FROM parked JOIN log USING (position) WHERE {which}"  # noqa: S608  # placeholders
+    sql = f"SELECT position, progress, record FROM parked JOIN log USING (position) WHERE {which}"  # noqa: S608  # question marks
     found: list[Entry] = []
     for position, progress, record in connection.execute(sql, (target, *positions)):
         kept = _readable(record)
@@ -206,6 +206,16 @@ def purge(connection: sqlite3.Connection, before: float, max_size: int) -> dict[
     return purged
 
 
+def routes(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The routes of which something is kept, each found by one step in the index."""
+    sql = (
+        "WITH RECURSIVE routes (name) AS (SELECT min(route) FROM log UNION ALL"
+        " SELECT (SELECT min(route) FROM log WHERE route > name) FROM routes WHERE name IS NOT NULL)"
+        " SELECT name FROM routes WHERE name IS NOT NULL"
+    )
+    return tuple([name for (name,) in connection.execute(sql)])
+
+
 def bounds(connection: sqlite3.Connection) -> tuple[int, int] | None:
     """The lowest and the highest position kept."""
     lowest, highest = connection.execute("SELECT min(position), max(position) FROM log").fetchone()
@@ -218,7 +228,7 @@ def search(
     """Records above one position and up to another in which one of these texts stands, newest first."""
     conditions, values = _holding("record", texts)
     sql = (
-        f"SELECT position, record FROM log WHERE position > ? AND position <= ? AND ({conditions})"  # noqa: S608  # likewise
+        f"SELECT position, record FROM log WHERE position > ? AND position <= ? AND ({conditions})"  # noqa: S608  # fixed conditions
         " ORDER BY position DESC LIMIT ?"
     )
     rows = connection.execute(sql, (*span, *values, limit))
