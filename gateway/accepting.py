@@ -51,10 +51,11 @@ class Accepting:
         """How the upstreams do that callers wait for."""
         return ((name, one.pulse()) for name, one in self._upstreams.items())
 
-    async def drain(self) -> None:
-        """Ask callers to go elsewhere for a while, then stop accepting and finish what is in flight."""
+    async def drain(self, *, at_once: bool = False) -> None:
+        """Ask callers to go elsewhere, for a while unless `at_once`; then stop accepting, finish what is in flight."""
         self._public.drain()
-        await asyncio.sleep(self._config.server.drain_delay)
+        if not at_once:
+            await asyncio.sleep(self._config.server.drain_delay)
         await self._public.stop(_IN_FLIGHT)
         for upstream in self._upstreams.values():
             await upstream.close()

@@ -53,7 +53,7 @@ class Member:
         self.drain = asyncio.Event()
 
     async def connect(self, end: socket.socket) -> Channel:
-        """Take up the channel; a parent that is gone ends the process as a drain does."""
+        """Take up the channel; a parent that is gone ends the process: without it nothing can be kept."""
         self._channel = await Channel.over(end, self._heard)
         self._channel.closed.add_done_callback(self._orphaned)
         return self._channel
@@ -130,7 +130,7 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
         asyncio.create_task(_reload(member, accepting, path, mappings)),
     ]
     await member.drain.wait()
-    await accepting.drain()
+    await accepting.drain(at_once=parent.closed.done())
     for task in tasks:
         task.cancel()
     parent.send(_counted(metrics, accepting))
