@@ -178,7 +178,13 @@ async def test_another_number_of_processes_takes_up_the_same_backlog(tmp_path):
 async def test_a_gateway_can_be_started_again_at_once_after_a_kill_9(tmp_path):
     """The processes of a gateway that is gone give up its port at once, however long a drain would ask for."""
     path = tmp_path / "config.toml"
-    filled = {"port": free_port(), "admin": free_port(), "workers": 2, "folder": tmp_path, "sandbox": "http://127.0.0.1"}
+    filled = {
+        "port": free_port(),
+        "admin": free_port(),
+        "workers": 2,
+        "folder": tmp_path,
+        "sandbox": "http://127.0.0.1",
+    }
     text = CONFIG.format(**filled, key="sandbox-dy-key")
     path.write_text(text.replace('drain_delay = "100ms"', 'drain_delay = "30s"'))
     async with processes.serving(path) as first:
