@@ -73,7 +73,9 @@ def lock(folder: Path) -> int:
 
 
 def create(path: Path) -> sqlite3.Connection:
-    """A connection to a file, new or not; a new one can give free pages back to the disk."""
+    """A connection to a file, new or not; a new one is its owner's alone and can give free pages back to the disk."""
+    with contextlib.suppress(OSError):  # only where there is none: closing one that SQLite uses would drop its locks
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY / 1000)
     try:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -234,6 +235,22 @@ async def test_a_salvage_that_was_cut_short_is_taken_up(engine):
     await store.close()
     (aside,) = engine.folder.glob("damaged-*")
     assert (aside / schema.FILE).read_bytes().startswith(b"what was damaged")
+
+
+async def test_what_people_did_is_for_the_owner_alone_to_read(engine):
+    """Every file of the store is closed to the machine's other users, also one that a salvage made."""
+
+    def modes():
+        return {file.name: stat.S_IMODE(file.stat().st_mode) for file in engine.folder.iterdir() if file.is_file()}
+
+    store = await opened(engine)
+    await store.append(record("a"))
+    assert set(schema.FILES) < set(modes())
+    assert set(modes().values()) == {0o600}
+    await store.close()
+    damage(engine.folder / schema.FILE, [0])
+    await (await opened(engine)).close()
+    assert set(modes().values()) == {0o600}
 
 
 async def test_a_second_process_is_refused_in_a_sentence(engine):
