@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.contract import Endpoint, Inbound, Outbound, Refusal, VendorMapping
-from gateway.facts import get, stated
+from gateway.facts import applies, get, stated
 from gateway.model import (
     FIELDS,
     Action,
@@ -28,11 +28,12 @@ from gateway.model import (
     Session,
     User,
 )
-from gateway.shaping import Fill
+from gateway.shaping import Fill, When
 from gateway.translate import Decoded, Refused, Target, translate
 
 _NOON: Final = 1_795_255_200_000_000
 _NEVER_FILLED: Final = frozenset({"action", "type", "items", "cart", "user.id", "session.id"})
+_FROM_HEADERS: Final = frozenset({"device.ip", "device.user_agent", "page.location"})
 _FACTS: Final[dict[str, Any]] = {
     "received_at": _NOON,
     "occurred_at": _NOON,
@@ -83,7 +84,11 @@ class Fidelity(Struct, frozen=True):
 
 
 def measure(source: VendorMapping, target: Target) -> Fidelity:
-    """The fidelity of one pair, with the target's own fill and other settings."""
+    """The fidelity of one pair, with the target's own fill and other settings, whoever the person is.
+
+    Of the kinds only those that the target's `when` can let through.
+    """
+    everyone = replace(target, when=When(), share=None)
     carried: list[str] = []
     refused: dict[str, str] = {}
     kept: set[str] = set()
@@ -91,9 +96,11 @@ def measure(source: VendorMapping, target: Target) -> Fidelity:
     copied: set[str] = set()
     needs: set[str] = set()
     for kind, decoded in spoken(source):
-        translation = translate(decoded, target)
+        if not _can_hold(target.when, _EXAMPLES[kind], decoded.interactions[0]):
+            continue
+        translation = translate(decoded, everyone)
         if translation.refused and (lacking := _fillable(translation.refused[0])):
-            translation = translate(decoded, _filled(target, lacking))
+            translation = translate(decoded, _filled(everyone, lacking))
             if not translation.refused:
                 needs |= lacking
         if translation.refused:
@@ -164,6 +171,22 @@ def examples() -> Iterator[tuple[str, Interaction]]:
         )
 
 
+_EXAMPLES: Final = dict(examples())
+
+
+def _can_hold(when: When, full: Interaction, said: Interaction) -> bool:
+    """Whether some interaction of a kind passes a filter: what the source cannot say of it, `when` never finds."""
+    for name, globs in when.patterns:
+        if name in ("action", "type"):
+            if not When(((name, globs),)).holds(said):
+                return False
+        elif not applies(said, name):
+            return False
+        elif name not in _FROM_HEADERS and get(full, name) is not None and get(said, name) is None:
+            return False
+    return True
+
+
 def _kind(interaction: Interaction) -> str:
     return interaction.action if isinstance(interaction, Engagement) else interaction.type
 
@@ -188,7 +211,6 @@ def _fillable(refused: Refused) -> frozenset[str]:
 
 def _filled(target: Target, lacking: frozenset[str]) -> Target:
     """The target with a fill for what it lacks besides its own."""
-    samples = dict(examples())
-    full = (samples["click by decision"], samples["click by slot"], samples["purchase"])
+    full = (_EXAMPLES["click by decision"], _EXAMPLES["click by slot"], _EXAMPLES["purchase"])
     table = {name: next(value for one in full if (value := get(one, name)) is not None) for name in lacking}
     return replace(target, fill=Fill((*target.fill.values, *Fill.of(table).values)))

@@ -230,6 +230,50 @@ def test_check_says_what_each_route_does():
         assert text in done.stdout
 
 
+SHARED = """
+[upstreams.dy]
+vendor = "dynamic_yield"
+api_key = "k"
+[upstreams.vaix]
+vendor = "vaix"
+token = "k"
+client_id = "c"
+[clients.shop]
+key = "shop-key"
+[[routes]]
+name = "shop"
+accepts = "dynamic_yield"
+clients = ["shop"]
+targets = [{ upstream = "dy" }, { upstream = "vaix", %s }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ("share = 0.001", ["only for the share 0 to 0.001 of users", "carries all 24 kinds of interaction"]),
+        ("share = { from = 0.001, to = 1.0 }", ["share 0.001 to 1 of users", "carries all 24 kinds of interaction"]),
+        ('when = { action = ["click"] }', ["only where action is click", "carries all 2 kinds of interaction"]),
+        ('when = { channel = "app" }', ["only where channel is app", "carries all 24 kinds of interaction"]),
+        ('when = { "device.user_agent" = "*iOS*" }', ["carries all 24 kinds of interaction"]),
+        (
+            'when = { type = "page_view", "page.type" = ["CART", "HOME*"] }',
+            ["page.type is CART or HOME*", "carries page_view"],
+        ),
+        ('when = { action = "click", "page.type" = "PRODUCT" }', ["gets nothing of what dynamic_yield can say"]),
+        ("when = { decision_id = '*', value = '*' }", ["gets nothing of what dynamic_yield can say"]),
+    ],
+)
+def test_check_tells_what_a_target_of_a_part_gets(tmp_path, settings, says):
+    """Of a share all that its people do; of a `when` the kinds that it can let through, and that there is none."""
+    path = tmp_path / "config.toml"
+    path.write_text(SHARED % settings)
+    done = invoke("check", "-c", path)
+    assert done.exit_code == 0, done.stderr
+    _, _, told = done.stdout.partition("shop/vaix")
+    assert [text for text in says if text not in told] == []
+
+
 def test_check_names_every_fault_with_its_line(tmp_path):
     """All mistakes at once, each with file and line; exit code 1, nothing on standard output."""
     path = tmp_path / "broken.toml"

@@ -25,7 +25,7 @@ def command(mappings: Mappings, path: Path, live: bool) -> None:
     With --live each upstream is sent its credentials and a body that no vendor can read, so that nothing is created.
     """
     config = read(path, mappings)
-    click.echo(f"{path}: valid; {len(config.routes)} routes, {len(config.upstreams)} upstreams")
+    click.echo(f"{path}: valid; routes: {len(config.routes)}, upstreams: {len(config.upstreams)}")
     for warning in config.warnings:
         click.echo(f"warning: {warning}")
     for route in config.routes:
@@ -67,13 +67,20 @@ def _target(one: RouteTarget, source: VendorMapping) -> Iterator[str]:
     target = one.target
     vendor = target.mapping.NAME
     yield f"  → {target.name}: {vendor}{', primary' if one.primary else ''}"
+    for name, globs in target.when.patterns:
+        yield f"      only where {name} is {' or '.join(globs)}"
+    if target.share:
+        yield f"      only for the share {target.share.start:g} to {target.share.end:g} of users"
+    found = measure(source, target)
+    if not found.carried and not found.refused:
+        yield f"      gets nothing of what {source.NAME} can say"
+        return
     if vendor == source.NAME:
         yield "      keeps everything as it came"
         return
-    found = measure(source, target)
     filled = [name for name, _, _ in target.fill.values]
     total = len(found.carried) + len(found.refused)
-    whole = f"all {total} kinds of interaction" if not found.refused else ", ".join(found.carried)
+    whole = f"all {total} kinds of interaction" if total > 1 and not found.refused else ", ".join(found.carried)
     yield f"      carries {whole or 'nothing'}"
     for word, names in (
         ("keeps", found.kept),
