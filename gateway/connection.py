@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import HttpVersion10
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
@@ -40,6 +40,7 @@ _REST: Final = 10.0
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNHEARD: Final = {
     400: ("not_http", "this is no HTTP request"),
+    415: ("wrong_content_encoding", "the body must be sent as it is, or with Content-Encoding: gzip or deflate"),
     431: ("header_too_large", "a line of the request's head is too long, or it has too many"),
     500: ("internal", "the gateway failed"),
     503: ("overloaded", "the gateway has no room for more"),
@@ -218,6 +219,8 @@ class Connection(RequestHandler):
         status = message.status
         if isinstance(message.exc, LineTooLong) or "Too many headers" in (message.message or ""):
             status = 431
+        elif isinstance(message.exc, ContentEncodingError):  # one that aiohttp knows and this installation cannot read
+            status = 415
         answer = _unheard(status)
         if self.transport is None:
             return

@@ -79,6 +79,20 @@ async def test_what_is_no_request_is_400(gateway, case):
     assert gateway.sandbox.received.entries() == []
 
 
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+async def test_a_content_encoding_that_is_not_read_is_named(gateway, coding):
+    """A body in a coding that the gateway does not read gets a 415 that says which it does, and is sent to nobody."""
+    request = (
+        POST + f"Content-Type: application/json\r\nContent-Encoding: {coding}\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    )
+    status, _, body = told(await gateway.raw(request))
+    assert status == 415
+    assert "gzip or deflate" in body["error"]
+    (line,) = gateway.inbounds()
+    assert (line["status"], line["error"]) == (415, "wrong_content_encoding")
+    assert gateway.sandbox.received.entries() == []
+
+
 HEADER_BOMBS = {
     "one long value": POST + b"X: " + b"a" * 100_000 + b"\r\n\r\n",
     "one long name": POST + b"X" * 100_000 + b": a\r\n\r\n",
