@@ -177,12 +177,10 @@ _EXAMPLES: Final = dict(examples())
 def _can_hold(when: When, full: Interaction, said: Interaction) -> bool:
     """Whether some interaction of a kind passes a filter: what the source cannot say of it, `when` never finds."""
     for name, globs in when.patterns:
-        if name in ("action", "type"):
-            if not When(((name, globs),)).holds(said):
-                return False
-        elif not applies(said, name):
+        unsaid = name not in _FROM_HEADERS and get(full, name) is not None and get(said, name) is None
+        if unsaid or not applies(said, name):
             return False
-        elif name not in _FROM_HEADERS and get(full, name) is not None and get(said, name) is None:
+        if name in ("action", "type") and not When(((name, globs),)).holds(said):
             return False
     return True
 
