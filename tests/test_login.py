@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from operating_calls import operated
 
-from gateway.admin.doors import Doors, NotAdmitted, TooManyWrong
+from gateway.admin.sessions import NotAdmitted, Sessions, TooManyWrong
 from gateway.contract import Secret
 
 TOKEN = 'token = "admin-token"'
@@ -161,7 +161,7 @@ async def test_a_stream_ends_with_its_session(locked):
                 pass
 
 
-# The doors, by themselves
+# The sessions, by themselves
 
 
 class Clock:
@@ -174,36 +174,36 @@ class Clock:
 def test_sessions_end_and_are_bounded():
     """After twelve hours, and the oldest where there are too many."""
     clock = Clock()
-    doors = Doors(Secret("t"), clock)
-    first, seconds = doors.open()
+    sessions = Sessions(Secret("t"), clock)
+    first, seconds = sessions.open()
     clock.now = seconds - 1
-    assert doors.knows(first)
+    assert sessions.knows(first)
     for _ in range(99):
-        doors.open()
-    assert doors.knows(first)
-    last, _ = doors.open()
-    assert (doors.knows(first), doors.knows(last)) == (False, True)
+        sessions.open()
+    assert sessions.knows(first)
+    last, _ = sessions.open()
+    assert (sessions.knows(first), sessions.knows(last)) == (False, True)
     clock.now += seconds
-    assert not doors.knows(last)
+    assert not sessions.knows(last)
 
 
 def test_wrong_tokens_are_forgotten_after_a_minute():
     """The address is heard again, and other addresses were all the time."""
     clock = Clock()
-    doors = Doors(Secret("t"), clock)
+    sessions = Sessions(Secret("t"), clock)
     for _ in range(20):
         with pytest.raises(NotAdmitted):
-            doors.check("wrong", "192.0.2.1")
+            sessions.check("wrong", "192.0.2.1")
     with pytest.raises(TooManyWrong):
-        doors.check("t", "192.0.2.1")
-    doors.check("t", "192.0.2.2")
+        sessions.check("t", "192.0.2.1")
+    sessions.check("t", "192.0.2.2")
     clock.now = 61.0
-    doors.check("t", "192.0.2.1")
+    sessions.check("t", "192.0.2.1")
 
 
 def test_no_session_stands_in_memory():
     """Only digests are kept."""
-    doors = Doors(Secret("admin-token"), Clock())
-    value, _ = doors.open()
-    assert value not in str(vars(doors))
-    assert "admin-token" not in str(vars(doors))
+    sessions = Sessions(Secret("admin-token"), Clock())
+    value, _ = sessions.open()
+    assert value not in str(vars(sessions))
+    assert "admin-token" not in str(vars(sessions))

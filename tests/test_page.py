@@ -5,8 +5,8 @@ import os
 import pytest
 from operating_calls import operated
 
-from gateway.admin.call import AdminError
 from gateway.admin.page import POLICY, Page
+from gateway.admin.problem import AdminError
 
 SCRIPT = b"console.log('x');" * 100
 

@@ -9,20 +9,21 @@ from gateway.admin import (
     configured,
     deadletters,
     deliveries,
-    entering,
     knowledge,
+    login,
     sending,
     targets,
     translating,
 )
 from gateway.admin.answers import kept, known, standing
-from gateway.admin.call import AdminError, Call, Nothing, Reply, Stream, Text, Visitor, WrongMethod, read
+from gateway.admin.call import Call, Nothing, Reply, Stream, Text, Visitor, read
 from gateway.admin.description import document
 from gateway.admin.events import Filters, Watching
 from gateway.admin.health import Health
 from gateway.admin.opened import Opening
 from gateway.admin.operated import Operated
 from gateway.admin.operation import Operation
+from gateway.admin.problem import AdminError, WrongMethod
 from gateway.admin.readings import Growth
 from gateway.admin.status import Status, Which, sampled
 from gateway.fidelity import Fidelity
@@ -85,9 +86,9 @@ def _operations(growth: Growth) -> tuple[Operation, ...]:
         Operation("GET", "/healthz", probes.alive, standing.Alive, open=True),
         Operation("GET", "/readyz", probes.ready, standing.Ready, open=True),
         Operation("GET", "/metrics", probes.metrics, Text),
-        Operation("GET", "/api/session", entering.session, entering.Session, open=True),
-        Operation("POST", "/api/login", entering.login, Reply, entering.Shown, open=True),
-        Operation("POST", "/api/logout", entering.logout, Reply),
+        Operation("GET", "/api/session", login.session, login.Session, open=True),
+        Operation("POST", "/api/login", login.login, Reply, login.Shown, open=True),
+        Operation("POST", "/api/logout", login.logout, Reply),
         Operation("GET", "/api/status", status.told, standing.StatusNow),
         Operation("GET", "/api/events", watching.watched, Stream, Filters),
         Operation("GET", "/api/tail/{request_id}", opening.one, kept.Opened),

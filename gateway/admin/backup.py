@@ -5,7 +5,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from gateway.admin.call import AdminError, Call
+from gateway.admin.call import Call
+from gateway.admin.problem import AdminError
 
 
 class Copy(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,17 +1,15 @@
-"""One call of the admin API, and how it can fail."""
+"""One call of the admin API: who asks whom for what, and the kinds of answers."""
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from gateway.admin.operated import Operated
-from gateway.errors import Fault, GatewayError
-
-if TYPE_CHECKING:
-    from gateway.admin.doors import Doors
-
+from gateway.admin.problem import AdminError
+from gateway.admin.sessions import Sessions
+from gateway.errors import Fault
 
 Said = Annotated[str, Meta(min_length=1)]
 """A text that is not empty."""
@@ -20,34 +18,10 @@ Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 """A number that the store can hold."""
 
 
-class AdminError(GatewayError):
-    """A call that cannot be done; its text says why."""
-
-    code = "admin"
-
-    def __init__(self, status: int, text: str, faults: tuple[Fault, ...] = ()) -> None:
-        super().__init__(text)
-        self.status = status
-        self._faults = faults
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """Every mistake by its path, where there are several or a path applies."""
-        return self._faults or super().faults
-
-
-class WrongMethod(AdminError):
-    """The path exists, for other methods (`allowed`)."""
-
-    def __init__(self, allowed: tuple[str, ...]) -> None:
-        super().__init__(405, f"this path takes {' and '.join(allowed)}")
-        self.allowed = allowed
-
-
 class Visitor(Struct, frozen=True):
     """Who asks through the port: from where, with which session, in which cookie, and whether all the way over TLS."""
 
-    doors: "Doors"
+    sessions: Sessions
     address: str
     cookie: str
     session: str | None

@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 
 from gateway import dryrun
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call, Count, Nothing, Number
+from gateway.admin.call import Call, Count, Nothing, Number
 from gateway.admin.masking import Masker
+from gateway.admin.problem import AdminError
 from gateway.delivery.keeping import inbound_of
 from gateway.errors import GatewayError
 from gateway.store.contract import DeadLetter, Filter

@@ -9,8 +9,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call, Count, Said
+from gateway.admin.call import Call, Count, Said
 from gateway.admin.masking import Masker
+from gateway.admin.problem import AdminError
 from gateway.contract import VendorMapping
 from gateway.delivery.keeping import inbound_of
 from gateway.errors import GatewayError

@@ -13,12 +13,13 @@ from typing import Any, Final
 from msgspec import Struct, json
 
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call, Stream
+from gateway.admin.call import Call, Stream
 from gateway.admin.canonical import brief
 from gateway.admin.configured import reload
 from gateway.admin.masking import Masker
 from gateway.admin.opened import read
 from gateway.admin.operated import Operated
+from gateway.admin.problem import AdminError
 from gateway.admin.recent import KEPT, Recent
 from gateway.admin.status import Status
 from gateway.config.history import Reload

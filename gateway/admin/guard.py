@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from gateway.admin.doors import Doors, NotAdmitted
 from gateway.admin.problem import refused
+from gateway.admin.sessions import NotAdmitted, Sessions
 from gateway.config.addresses import is_loopback
 
 _READS: Final = ("GET", "HEAD")
@@ -37,16 +37,16 @@ def only_own_names(host: str) -> Any:
     return guard
 
 
-def only_with(doors: Doors, cookie: Callable[[], str], is_open: Callable[[str], bool]) -> Any:
+def only_with(sessions: Sessions, cookie: Callable[[], str], is_open: Callable[[str], bool]) -> Any:
     """Answer who shows the token, or a session that it opened; what `is_open` anybody may ask."""
 
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if doors.are_locked and not is_open(request.path) and not doors.knows(request.cookies.get(cookie())):
+        if sessions.required and not is_open(request.path) and not sessions.knows(request.cookies.get(cookie())):
             scheme, _, shown = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer":
                 raise NotAdmitted
-            doors.check(shown.strip(), request.remote or "")
+            sessions.check(shown.strip(), request.remote or "")
         return await handler(request)
 
     return guard

@@ -9,10 +9,11 @@ from typing import Any
 
 from gateway import dryrun
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call, Nothing
+from gateway.admin.call import Call, Nothing
 from gateway.admin.canonical import canonical
 from gateway.admin.masking import Masker
 from gateway.admin.operated import Operated
+from gateway.admin.problem import AdminError
 from gateway.admin.recent import Opened, Recent
 from gateway.contract import MASK, Outbound, masked
 from gateway.delivery.keeping import inbound_of

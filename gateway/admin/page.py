@@ -11,7 +11,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.admin.call import AdminError, Reply
+from gateway.admin.call import Reply
+from gateway.admin.problem import AdminError
 
 FOLDER: Final = Path(__file__).parent / "dist"
 """Where the console's build puts them: `index.html`, and hashed names below `console/`."""

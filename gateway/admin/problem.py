@@ -1,4 +1,4 @@
-"""What the admin API says when it refuses: problem details (RFC 9457), whatever went wrong."""
+"""Why the admin API refuses, and how it says so: problem details (RFC 9457), whatever went wrong."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -7,12 +7,36 @@ from typing import Final
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType, json
 
-from gateway.errors import Fault
+from gateway.errors import Fault, GatewayError
 
 TYPE: Final = "application/problem+json"
 NO_STORE: Final = {"Cache-Control": "no-store"}
 _MOST: Final = 100
 """Mistakes that one answer names."""
+
+
+class AdminError(GatewayError):
+    """A call that cannot be done; its text says why."""
+
+    code = "admin"
+
+    def __init__(self, status: int, text: str, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(text)
+        self.status = status
+        self._faults = faults
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """Every mistake by its path, where there are several or a path applies."""
+        return self._faults or super().faults
+
+
+class WrongMethod(AdminError):
+    """The path exists, for other methods (`allowed`)."""
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__(405, f"this path takes {' and '.join(allowed)}")
+        self.allowed = allowed
 
 
 class Mistake(Struct, frozen=True):

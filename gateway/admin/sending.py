@@ -10,8 +10,9 @@ from msgspec import Struct, field
 
 from gateway import dryrun
 from gateway.admin import shown
-from gateway.admin.call import AdminError, Call
+from gateway.admin.call import Call
 from gateway.admin.masking import Masker
+from gateway.admin.problem import AdminError
 from gateway.admin.translating import endpoint_of
 from gateway.config import Config
 from gateway.config.addresses import seen_from_here, url_of

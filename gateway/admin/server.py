@@ -9,13 +9,13 @@ import structlog
 from aiohttp import web
 
 from gateway.admin.api import Api
-from gateway.admin.call import AdminError, Reply, Stream, Visitor, WrongMethod
-from gateway.admin.doors import Doors, NotAdmitted, TooManyWrong
+from gateway.admin.call import Reply, Stream, Visitor
 from gateway.admin.guard import only_own_names, only_with
 from gateway.admin.operated import Operated
 from gateway.admin.page import Page
-from gateway.admin.problem import NO_STORE, refused
+from gateway.admin.problem import NO_STORE, AdminError, WrongMethod, refused
 from gateway.admin.readings import Growth
+from gateway.admin.sessions import NotAdmitted, Sessions, TooManyWrong
 from gateway.config import Admin
 from gateway.errors import GatewayError
 from gateway.ports import listen
@@ -40,12 +40,12 @@ class AdminServer:
         self._port = settings.port
         self._api = Api(gateway, Growth())
         self._page = Page()
-        self._doors = Doors(settings.token)
+        self._sessions = Sessions(settings.token)
         self._streams: set[asyncio.Task[Any]] = set()
         guards = [
             _worded,
             only_own_names(settings.host),
-            only_with(self._doors, self._cookie, self._is_open),
+            only_with(self._sessions, self._cookie, self._is_open),
         ]
         application = web.Application(middlewares=guards)
         application.add_routes(
@@ -86,7 +86,7 @@ class AdminServer:
             raise WrongMethod(("GET",))
         body = None if method == "GET" else await _object(request)
         visitor = Visitor(
-            self._doors,
+            self._sessions,
             request.remote or "",
             self._cookie(),
             request.cookies.get(self._cookie()),
@@ -106,14 +106,14 @@ class AdminServer:
         headers = NO_STORE | {"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         response = web.StreamResponse(headers=headers)
         session = request.cookies.get(self._cookie())
-        by_session, task = self._doors.knows(session), asyncio.current_task()
+        by_session, task = self._sessions.knows(session), asyncio.current_task()
         assert task is not None  # noqa: S101  # a handler runs in one
         self._streams.add(task)
         try:
             async with aclosing(stream.events) as events:
                 await response.prepare(request)
                 async for event in events:
-                    if by_session and not self._doors.knows(session):
+                    if by_session and not self._sessions.knows(session):
                         break
                     async with asyncio.timeout(_PATIENCE):
                         await response.write(event)

@@ -1,6 +1,7 @@
 """One target held, released, or moved past its backlog."""
 
-from gateway.admin.call import AdminError, Call, Nothing
+from gateway.admin.call import Call, Nothing
+from gateway.admin.problem import AdminError
 from gateway.config.faults import nearest
 
 

@@ -7,9 +7,10 @@ import msgspec
 from msgspec import Struct, field
 
 from gateway import dryrun
-from gateway.admin.call import AdminError, Call
+from gateway.admin.call import Call
 from gateway.admin.canonical import canonical
 from gateway.admin.masking import Masker
+from gateway.admin.problem import AdminError
 from gateway.config.faults import nearest
 from gateway.contract import Endpoint, Inbound, VendorMapping, kept
 from gateway.times import from_iso

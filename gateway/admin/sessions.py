@@ -12,7 +12,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Final
 
-from gateway.admin.call import AdminError
+from gateway.admin.problem import AdminError
 from gateway.contract import Secret
 
 _LASTS: Final = 12 * 3600.0
@@ -41,7 +41,7 @@ class TooManyWrong(AdminError):
         self.retry_after = retry_after
 
 
-class Doors:
+class Sessions:
     """The token's keepers; without a token everybody is let in. `clock` is monotonic."""
 
     def __init__(self, token: Secret | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,7 +51,7 @@ class Doors:
         self._wrong: OrderedDict[str, list[float]] = OrderedDict()
 
     @property
-    def are_locked(self) -> bool:
+    def required(self) -> bool:
         """Whether a token is asked for."""
         return self._token is not None
 

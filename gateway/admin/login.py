@@ -4,7 +4,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.admin.call import AdminError, Call, Nothing, Reply, Visitor
+from gateway.admin.call import Call, Nothing, Reply, Visitor
+from gateway.admin.problem import AdminError
 
 
 class Shown(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,21 +28,21 @@ async def session(call: Call, _: Nothing) -> object:
     """Whether a login is needed."""
     if call.visitor is None:
         return Session(required=False, authenticated=True)
-    doors = call.visitor.doors
-    return Session(doors.are_locked, not doors.are_locked or doors.knows(call.visitor.session))
+    sessions = call.visitor.sessions
+    return Session(sessions.required, not sessions.required or sessions.knows(call.visitor.session))
 
 
 async def login(call: Call, shown: Shown) -> object:
     """A session, kept by the browser in a cookie that no script can read."""
     visitor = _visitor(call)
-    visitor.doors.check(shown.token, visitor.address)
-    return _with_cookie(visitor, *visitor.doors.open())
+    visitor.sessions.check(shown.token, visitor.address)
+    return _with_cookie(visitor, *visitor.sessions.open())
 
 
 async def logout(call: Call, _: Nothing) -> object:
     """The session's end, here and in the browser."""
     visitor = _visitor(call)
-    visitor.doors.close(visitor.session)
+    visitor.sessions.close(visitor.session)
     return _with_cookie(visitor, "", 0)
 
 
