@@ -122,7 +122,7 @@ class Metrics:
         self._counted[self._deliveries, target, vendor, outcome] += 1
 
     def reloaded(self, outcome: str) -> None:
-        """The configuration was reloaded, refused or found unchanged."""
+        """A reload of the configuration was applied or refused."""
         self._counted[self._reloads, outcome] += 1
 
     def samples(self) -> Iterator[Sample]:

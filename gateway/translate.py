@@ -34,6 +34,10 @@ class Target(Struct, frozen=True):
     unsupported: Unsupported = "reject"
     strict_ids: bool = False
 
+    def unfiltered(self) -> "Target":
+        """The target as a replay sees it: `when` and `share` are not asked again."""
+        return replace(self, when=When(), share=None)
+
 
 class Decoded(Struct, frozen=True):
     """What an inbound says: its interactions and, beside each, the canonical names it states.
@@ -92,7 +96,7 @@ class Translation(Struct, frozen=True):
     """What one target is sent for an inbound, unsigned, and what it is not.
 
     `losses` and `copied` are canonical names; `filtered` counts interactions that `when` or `share` kept back,
-    `dropped` those that `unsupported = "drop"` did; `lost` has the losses of each interaction by its index.
+    `dropped` those that `unsupported = "drop"` did.
     """
 
     requests: tuple[Outbound, ...]

@@ -17,7 +17,7 @@ from gateway.admin.problem import AdminError
 from gateway.delivery.keeping import inbound_of
 from gateway.errors import GatewayError
 from gateway.store.contract import DeadLetter, Filter
-from gateway.translate import Target, decode, translate
+from gateway.translate import decode, translate
 
 _MOST: Final = 1000
 
@@ -123,11 +123,8 @@ def _whole(letter: DeadLetter, masker: Masker) -> dict[str, Any]:
 def _today(call: Call, letter: DeadLetter) -> dict[str, Any]:
     """What a replay would send now, or why it would send nothing."""
     gateway = call.gateway
-    target = next(
-        (one.target for route in gateway.config.routes for one in route.targets if one.target.name == letter.target),
-        None,
-    )
-    if target is None:
+    found = gateway.config.placed(letter.target)
+    if found is None:
         return {"error": f"no target {letter.target} in the configuration: a replay waits for its return"}
     sources = {name: mapping.example() for name, mapping in gateway.mappings.items()}
     try:
@@ -135,16 +132,5 @@ def _today(call: Call, letter: DeadLetter) -> dict[str, Any]:
         decoded = decode(source, inbound, stamp=True)
     except GatewayError as error:
         return {"error": str(error)}
-    return dryrun.told(translate(decoded, _unfiltered(target), only=letter.indices or None), target.mapping)
-
-
-def _unfiltered(target: Target) -> Target:
-    """The target as a replay sees it: `when` and `share` are not asked again."""
-    return Target(
-        target.name,
-        target.mapping,
-        fill=target.fill,
-        privacy=target.privacy,
-        unsupported=target.unsupported,
-        strict_ids=target.strict_ids,
-    )
+    target = found[1].target
+    return dryrun.told(translate(decoded, target.unfiltered(), only=letter.indices or None), target.mapping)

@@ -227,9 +227,8 @@ def _is_of(decoded: Decoded, user: str) -> bool:
 
 def _wanted(gateway: Operated, filters: Filters) -> Wanted:
     """The filters as the tail knows them, with the route that a target belongs to."""
-    routes = gateway.config.routes
-    via = next((one.name for one in routes if filters.target in [target.target.name for target in one.targets]), None)
-    via = via or filters.target
+    found = None if filters.target is None else gateway.config.placed(filters.target)
+    via = filters.target if found is None else found[0].name
     return Wanted(filters.user, filters.route, filters.vendor, filters.target, filters.outcome, via)
 
 

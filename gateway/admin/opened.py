@@ -4,8 +4,8 @@ What the tail showed lately is told with every request as it was sent. Of all el
 inbound and the attempts, beside what would be sent today.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from gateway import dryrun
 from gateway.admin import shown
@@ -23,7 +23,7 @@ from gateway.tail.seen import CUT, Asked, SeenDelivery
 from gateway.tail.watching import texts
 from gateway.translate import Decoded, decode, translate
 
-_SEARCHED = 20
+_SEARCHED: Final = 20
 """Kept inbounds in which the id is looked for."""
 
 
@@ -91,16 +91,20 @@ def _delivery(gateway: Operated, seen: SeenDelivery) -> dict[str, Any]:
         "outcome": seen.outcome,
         "ms": round(seen.seconds * 1000, 3),
         "requests": [_request(gateway, seen, one) for one in seen.asked],
-        "answers": [
-            {"status": one.status, "outcome": one.outcome, "body": shown.document(one.answer.encode())}
-            for one in seen.asked
-        ],
+        "answers": _answers(seen.asked),
         "losses": list(seen.losses),
         "copied": list(seen.copied),
         "refused": [
             {"interaction": index, "reason": reason, "fields": list(fields)} for index, reason, fields in seen.refused
         ],
     }
+
+
+def _answers(given: Sequence[Asked | Attempt]) -> list[dict[str, Any]]:
+    """What was answered to each attempt, with its verdict."""
+    return [
+        {"status": one.status, "outcome": one.outcome, "body": shown.document(one.answer.encode())} for one in given
+    ]
 
 
 def _request(gateway: Operated, seen: SeenDelivery, asked: Asked) -> dict[str, Any]:
@@ -150,8 +154,5 @@ def _as_today(
     told: dict[str, Any] = {"requests": [], "losses": [], "copied": [], "refused": []}
     if target is not None and decoded is not None:
         told = dryrun.told(translate(decoded, target), target.mapping)
-    answers = [
-        {"status": one.status, "outcome": one.outcome, "body": shown.document(one.answer.encode())} for one in attempts
-    ]
-    vendor = None if target is None else target.mapping.NAME
-    return {"target": name, "vendor": vendor, "at": shown.time_text(at), "outcome": outcome, "answers": answers} | told
+    told |= {"at": shown.time_text(at), "outcome": outcome, "answers": _answers(attempts)}
+    return {"target": name, "vendor": None if target is None else target.mapping.NAME} | told

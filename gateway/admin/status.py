@@ -14,7 +14,7 @@ from gateway.admin.readings import Growth, hours_left
 from gateway.admin.totals import Totals
 from gateway.config.masking import without_userinfo
 from gateway.delivery.upstream import Pulse, Upstream
-from gateway.routing import Route, RouteTarget
+from gateway.routing import Route
 from gateway.shaping import When
 from gateway.version import version
 
@@ -96,7 +96,7 @@ async def sampled(call: Call, which: Which) -> object:
 
 async def _target(gateway: Operated, name: str, totals: Totals) -> dict[str, Any]:
     backlog = await gateway.store.backlog(name)
-    worker, found = gateway.workers.get(name), _configured(gateway, name)
+    worker, found = gateway.workers.get(name), gateway.config.placed(name)
     oldest = None if backlog.oldest is None else round(max(0.0, time.time() - backlog.oldest / 1e6), 3)
     is_paused = worker is not None and worker.paused
     when, share = (found[1].target.when, found[1].target.share) if found else (When(), None)
@@ -116,12 +116,6 @@ async def _target(gateway: Operated, name: str, totals: Totals) -> dict[str, Any
         "when": {key: list(globs) for key, globs in when.patterns} or None,
         "funnel": totals.funnel(name, found[0].name if found else None),
     }
-
-
-def _configured(gateway: Operated, name: str) -> tuple[Route, RouteTarget] | None:
-    return next(
-        ((route, one) for route in gateway.config.routes for one in route.targets if one.target.name == name), None
-    )
 
 
 def _upstream(name: str, upstream: Upstream, pulse: Pulse, totals: Totals) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from gateway.config.faults import Located
 from gateway.config.source import Source
 from gateway.config.structs import Admin, DeadLetters, Log, PrivacySettings, Retry, Server, Store, Traces
 from gateway.contract import VendorMapping
-from gateway.routing import Client, Route
+from gateway.routing import Client, Route, RouteTarget
 from gateway.translate import Target
 
 
@@ -56,4 +56,9 @@ class Config(Struct, frozen=True, kw_only=True):
         """The target behind an upstream's name or, failing that, a route target's."""
         if name in self.upstreams:
             return self.upstreams[name].target
-        return next((one.target for route in self.routes for one in route.targets if one.target.name == name), None)
+        found = self.placed(name)
+        return None if found is None else found[1].target
+
+    def placed(self, name: str) -> tuple[Route, RouteTarget] | None:
+        """A route's target by its name, with its route."""
+        return next(((route, one) for route in self.routes for one in route.targets if one.target.name == name), None)

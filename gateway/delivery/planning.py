@@ -13,7 +13,6 @@ from gateway.delivery.settle import buried, refusals, unreadable
 from gateway.errors import GatewayError
 from gateway.model import Interaction
 from gateway.routing import RouteTarget
-from gateway.shaping import When
 from gateway.store.contract import DeadLetter, Entry
 from gateway.translate import Decoded, Target, Translation, decode, translate
 
@@ -22,7 +21,6 @@ _KEPT: Final = 1024
 _LARGEST: Final = 4096
 """Bytes of a body beyond which its reading is not kept."""
 _HOUR: Final = 3_600_000_000
-_EVERYONE: Final = When()
 
 
 class Plan(Struct, frozen=True):
@@ -62,7 +60,7 @@ def plan(entry: Entry, aim: RouteTarget, reader: Reader, now: float, max_age: fl
         if max_age is not None and age > max_age and not record.replayed:
             return Plan((), (buried(target.name, entry, "max_age", _left(entry, decoded), now),))
         if record.replayed:
-            target = replace(target, when=_EVERYONE, share=None)
+            target = target.unfiltered()
         translation = translate(decoded, target, without=entry.done, only=record.indices)
         is_late = aim.late is not None and age > aim.late
         timeless = _timeless(decoded, target, translation) if is_late else []
