@@ -8,7 +8,8 @@ Floors, top to bottom; an import goes downward only:
     service, halted             a running gateway put together; the store of a stopped one
     fleet, member, channel      several accepting processes, their parent, and what the two say to each other
     accepting, delivering       the two halves: the public port with its rules; the store with a worker for each target
-    server, admin, ports        HTTP in, plain values out
+    server, admin               HTTP in, plain values out
+    connection, ports           one caller's connection; where listeners start
     observers                   the counters, the tail and the traces of one process
     traces                      what passes, as spans for OpenTelemetry
     relay                       one inbound, from request to answer
@@ -22,7 +23,7 @@ Floors, top to bottom; an import goes downward only:
     contract                    what a mapping is (`conformance` holds any to it)
     facts, model                the canonical interaction, and what it states by name
     wire, times, clocks         bytes, times as text, clocks that may disagree
-    version, garbage            what is installed; the collector of cycles, set for what serves
+    garbage, version            the collector of cycles, set for what serves; what is installed
     errors                      every way to fail
 
 `sandbox` stands beside them: it judges what the mappings send, so it shares no code with them.
