@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs Debian's Chromium for tests/console, where one may: as root, with apt. Elsewhere one line says why not, and
+# Installs Debian's Chromium for tests/test_console.py, where one may: as root, with apt. Elsewhere one line says why not, and
 # those tests skip.
 set -eu
 command -v chromium >/dev/null && exit 0
