@@ -199,11 +199,16 @@ async def test_a_test_click_tells_of_a_target_that_waits(tmp_path):
 
 
 async def test_the_token_is_shown_to_the_admin_port(tmp_path):
-    """Commands take the token from the configuration; without it they are refused in words."""
+    """Commands take the token from the configuration; without it they are refused in words that fit."""
     async with operated(tmp_path, admin='token = "admin-token"') as gateway:
         assert "0 dead letters" in await ran(gateway, "deadletters", "list")
         gateway.path.write_text(gateway.path.read_text().replace('token = "admin-token"\n', ""))
         assert "token" in await ran(gateway, "deadletters", "list", expect=1)
+        text = gateway.path.read_text()
+        gateway.path.write_text(
+            text.replace("port = 0\n[store]", 'port = 0\ntoken = { env = "NO_SUCH_VARIABLE" }\n[store]')
+        )
+        assert "there is none where admin.token says" in await ran(gateway, "deadletters", "list", expect=1)
 
 
 async def test_operating_needs_no_vendors_keys(tmp_path):

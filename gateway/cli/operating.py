@@ -14,6 +14,7 @@ from msgspec import MsgspecError, json
 from gateway.cli.configuration import DEFAULT, read
 from gateway.config import Config
 from gateway.config.addresses import seen_from_here, url_of
+from gateway.config.secrets import UNSET
 from gateway.contract import Mappings
 from gateway.errors import GatewayError
 
@@ -80,6 +81,8 @@ class Port:
             status, answer = self._exchange(method, f"{path}?{urlencode(shown)}" if shown else path, sent)
         except OSError as error:
             raise self._silent(error) from None
+        if status == 401 and self._token is UNSET:
+            raise click.ClickException("the admin token is asked for, and there is none where admin.token says")
         if status >= 400:
             raise click.ClickException(str(answer.get("detail", f"status {status}")))
         return answer
@@ -107,7 +110,7 @@ class Port:
     def _call(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=self._patience)
         headers = {} if method == "GET" else {"Content-Type": "application/json"}
-        if self._token is not None:
+        if self._token is not None and self._token is not UNSET:
             headers["Authorization"] = f"Bearer {self._token.reveal()}"
         try:
             connection.request(method, path, body or None, headers)
