@@ -206,6 +206,14 @@ async def test_what_was_received_is_shown_without_credentials(client):
         assert credential not in text.replace("dy-api-key", "").replace("x-api-key", "")
 
 
+async def test_what_a_run_of_thousands_sent_can_be_counted(client):
+    """The record forgets nothing of some thousands of calls, faults and trials included."""
+    for _ in range(1500):
+        await client.send("GET", f"/engagement{QUERY}", headers=SDK_AUTH)
+    assert len((await client.send("GET", "/_received"))[1]) == 1500
+    assert len((await client.send("GET", "/_received?vendor=gravity_field_sdk&wait=1500"))[1]) == 1500
+
+
 async def test_the_record_is_filtered_bounded_and_forgotten():
     """Vendor and limit select, the ring keeps the newest, DELETE empties it."""
     async with running(kept=3) as client:
@@ -217,6 +225,7 @@ async def test_the_record_is_filtered_bounded_and_forgotten():
             "auxia",
         ]
         assert len((await client.send("GET", "/_received?vendor=vaix"))[1]) == 1
+        assert len((await client.send("GET", "/_received?vendor=vaix&wait=2&timeout=0"))[1]) == 1
         assert [one["vendor"] for one in (await client.send("GET", "/_received?limit=1"))[1]] == ["auxia"]
         assert (await client.send("GET", "/_received?limit=some"))[0] == 422
         assert (await client.send("DELETE", "/_received"))[0] == 204

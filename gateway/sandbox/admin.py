@@ -37,9 +37,9 @@ curl -X DELETE {url}/_faults</pre>
 </table>
 <p>In force now: <code>{rules}</code></p>
 <h2>Received</h2>
-<p>{received} calls are remembered: <a href="/_received?limit=20">/_received</a> takes <code>vendor</code>,
-<code>limit</code> (the latest so many), <code>wait</code> (until there are so many) and <code>timeout</code>
-(seconds); credentials are masked. <code>DELETE</code> forgets them.</p>
+<p>{received} calls are remembered, of the latest 50,000: <a href="/_received?limit=20">/_received</a> takes
+<code>vendor</code>, <code>limit</code> (the latest so many), <code>wait</code> (until there are so many) and
+<code>timeout</code> (seconds); credentials are masked. <code>DELETE</code> forgets them.</p>
 """
 
 

@@ -1,7 +1,7 @@
 """What the sandbox received: a bounded list, newest last, that a test can wait on."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from typing import Any, Final
 
 from msgspec import Struct
@@ -52,18 +52,24 @@ class Record:
     """The latest calls, at most `size` of them."""
 
     def __init__(self, size: int) -> None:
-        self._entries: deque[Received] = deque(maxlen=size)
+        self._entries: deque[Received] = deque()
+        self._size = size
+        self._counts: Counter[str | None] = Counter()
         self._changed = asyncio.Event()
 
     def add(self, entry: Received) -> None:
         """Appends an entry and wakes who waits."""
         self._entries.append(entry)
+        self._counts[entry.vendor] += 1
+        if len(self._entries) > self._size:
+            self._counts[self._entries.popleft().vendor] -= 1
         self._changed.set()
         self._changed = asyncio.Event()
 
     def clear(self) -> None:
         """Forgets everything."""
         self._entries.clear()
+        self._counts.clear()
 
     def entries(self, vendor: str | None = None) -> list[Received]:
         """What was received, oldest first, of one vendor or of all."""
@@ -73,7 +79,7 @@ class Record:
         """What was received, once that is at least `count` entries or the time is over."""
         try:
             async with asyncio.timeout(seconds):
-                while len(self.entries(vendor)) < count:
+                while (len(self._entries) if vendor is None else self._counts[vendor]) < count:
                     await self._changed.wait()
         except TimeoutError:
             pass

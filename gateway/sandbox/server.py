@@ -32,7 +32,7 @@ class Sandbox:
     many calls are remembered. `faults` and `received` are also there for tests in the same process.
     """
 
-    def __init__(self, *, seed: int = 0, token_lifetime: float = 3600, kept: int = 1000) -> None:
+    def __init__(self, *, seed: int = 0, token_lifetime: float = 3600, kept: int = 50_000) -> None:
         self.faults: Final = FaultPlan(seed)
         self.received: Final = Record(kept)
         self._ledger = Ledger(token_lifetime)
