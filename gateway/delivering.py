@@ -30,6 +30,7 @@ class Delivering:
         self._seen = seen
         self._clocks = Clocks()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self.store.shed = self._shed
 
     async def start(self, config: Config) -> None:
         """Take up the store and deliver what it keeps; raises StoreUnusable."""
@@ -60,6 +61,11 @@ class Delivering:
         (self.paused.add if paused else self.paused.discard)(target)
         if target in self.workers:
             self.workers[target].paused = paused
+
+    def _shed(self, target: str, count: int) -> None:
+        """Count what a target passed over."""
+        if target in self.workers:
+            self._seen.metrics.given_up(target, self.workers[target].upstream.mapping.NAME, "shed", count)
 
     def _begin(self, config: Config) -> None:
         """Start a worker for every target that has none."""

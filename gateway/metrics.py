@@ -117,9 +117,9 @@ class Metrics:
         self._counted[self._deliveries, target, vendor, outcome] += 1
         self._delivery_seconds.observe(target, seconds)
 
-    def given_up(self, target: str, vendor: str, outcome: str) -> None:
-        """A delivery ended without an attempt: it was shed from a backlog, or lost for want of room."""
-        self._counted[self._deliveries, target, vendor, outcome] += 1
+    def given_up(self, target: str, vendor: str, outcome: str, count: int = 1) -> None:
+        """Deliveries ended without an attempt: `dead`, `shed` from a backlog, or `lost` for want of room."""
+        self._counted[self._deliveries, target, vendor, outcome] += count
 
     def reloaded(self, outcome: str) -> None:
         """A reload of the configuration was applied or refused."""

@@ -66,7 +66,7 @@ async def test_a_target_with_a_full_backlog_refuses(tmp_path):
 
 
 async def test_a_target_with_a_full_backlog_may_shed(tmp_path):
-    """With `overflow = "shed"` callers and the route's other targets notice nothing of one vendor's outage."""
+    """With `overflow = "shed"` callers and the route's other targets notice nothing of one vendor's outage; counted."""
     shedding = target("dynamic_yield", 'max_backlog = 3\noverflow = "shed"')
     async with operated(tmp_path, ROUTE + shedding + target("vaix")) as gateway:
         gateway.sandbox.faults.set(Rule("dynamic_yield", "503:0"))
@@ -77,6 +77,7 @@ async def test_a_target_with_a_full_backlog_may_shed(tmp_path):
             return len(succeeded(gateway, "vaix")) == 30
 
         await gateway.until(all_arrived)
-        assert gateway.service.store.shed()["shop/dynamic_yield"] > 10
+        deliveries = [one for one in gateway.service.metrics.counters() if one[0] == "gateway_deliveries_total"]
+        assert sum(count for _, labels, count in deliveries if labels["outcome"] == "shed") > 10
         gateway.sandbox.faults.clear()
         await gateway.settled()

@@ -42,7 +42,6 @@ class Consumer:
         self.lane: Lane | None = None
         self.event = asyncio.Event()
         self.known = False
-        self.shed = 0
         self._ahead = 0
         self._counted = place.cursor
         self._lock = asyncio.Lock()
@@ -158,17 +157,19 @@ class Consumer:
         if self.known and not self._ahead:
             self.window.pass_over(self._shared.commits.settled_below)
 
-    async def pass_excess(self) -> None:
-        """Pass over the oldest inbounds that it has not begun, down to its `max_backlog`."""
+    async def pass_excess(self) -> int:
+        """Pass over the oldest inbounds that it has not begun, down to its `max_backlog`; gives how many these were."""
+        passed = 0
         async with self._lock:
             for span in self.window.spans(self._shared.commits.settled_below):
                 count, last = await self._shared.log.ahead(self.target, span, self.excess)
                 if count:
                     self.window.pass_over(last + 1)
                     self._ahead -= count
-                    self.shed += count
+                    passed += count
                     structlog.get_logger().warning("shed", target=self.target, inbounds=count)
             self.mark()
+        return passed
 
     async def _exceptions(self, positions: Sequence[int]) -> list[Entry]:
         """Exceptions read back from the log; one that cannot be read any more is given up."""

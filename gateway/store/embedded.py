@@ -39,6 +39,8 @@ class EmbeddedStore:
     ) -> None:
         self.bounds = DeadBounds()
         """How long dead letters are kept; a reload may replace it."""
+        self.shed: Callable[[str, int], None] = lambda _, __: None
+        """Called with a target that passed over some of its backlog, and the number of these inbounds."""
         self.purged: dict[str, int] = {}
         """How many dead letters of each target passed their bounds."""
         self._log = log
@@ -141,10 +143,6 @@ class EmbeddedStore:
     def targets(self) -> Sequence[str]:
         """Every target with a cursor, orphaned ones too."""
         return tuple(self._consumers)
-
-    def shed(self) -> dict[str, int]:
-        """How many inbounds targets with `overflow = "shed"` have passed over since the start."""
-        return {target: consumer.shed for target, consumer in self._consumers.items() if consumer.shed}
 
     async def deadletters(self, chosen: Filter) -> list[DeadLetter]:
         """Dead letters, oldest first."""
@@ -290,10 +288,15 @@ class EmbeddedStore:
             for consumer in self._routes.get(row.record.route, ()):
                 consumer.hear(row)
                 if consumer.sheds and consumer.excess:
-                    self._spawn(f"shed {consumer.target}", consumer.pass_excess())
+                    self._spawn(f"shed {consumer.target}", self._shed(consumer))
         for target, position in batch.parked:
             if (target, position) not in self._commits.batch.parked:
                 self._consumers[target].window.saved(position)
+
+    async def _shed(self, consumer: Consumer) -> None:
+        passed = await consumer.pass_excess()
+        if passed:
+            self.shed(consumer.target, passed)
 
     async def _move(self, chosen: Filter, move: Callable[[Sequence[DeadLetter]], Awaitable[int]]) -> int:
         """Move dead letters out, some at a time, so that few are in memory."""
