@@ -41,8 +41,6 @@ class EmbeddedStore:
         """How long dead letters are kept; a reload may replace it."""
         self.shed: Callable[[str, int], None] = lambda _, __: None
         """Called with a target that passed over some of its backlog, and the number of these inbounds."""
-        self.purged: dict[str, int] = {}
-        """How many dead letters of each target passed their bounds."""
         self._log = log
         self._commits = Commits(log, self._prepare, self._committed)
         self._shared = Shared(log, self._commits, wall, monotonic)
@@ -209,10 +207,6 @@ class EmbeddedStore:
         """Bytes in use."""
         return self._log.size()
 
-    def room(self) -> int | None:
-        """Bytes that may still be used; None: without a bound."""
-        return self._log.room()
-
     async def _begin(self, kept: Kept, lanes: Sequence[Lane] | None) -> None:
         self._salvages = self._log.salvages
         self._take_up(kept)
@@ -350,7 +344,6 @@ class EmbeddedStore:
         while purged := await self._log.purge(before, self.bounds.max_size):
             for target, count in purged.items():
                 self._dead[target] -= count
-                self.purged[target] = self.purged.get(target, 0) + count
             structlog.get_logger().warning("dead letters passed their bounds", targets=purged)
 
     def _look_for_salvage(self) -> None:

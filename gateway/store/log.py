@@ -181,10 +181,6 @@ class Log(Protocol):
         """Bytes in use."""
         ...
 
-    def room(self) -> int | None:
-        """Bytes that may still be used; None: without a bound."""
-        ...
-
     async def close(self) -> None:
         """Let go."""
         ...

@@ -129,10 +129,6 @@ class MemoryLog:
         """Bytes of all bodies kept."""
         return sum(len(record.body) for _, record in self._rows)
 
-    def room(self) -> int | None:
-        """None: without a bound."""
-        return None
-
     async def close(self) -> None:
         """Nothing to let go of."""
 

@@ -158,10 +158,6 @@ class SqliteLog:
         """Bytes in use: the file and its WAL less its free pages."""
         return self._size
 
-    def room(self) -> int | None:
-        """Bytes that may still be used."""
-        return None if self.max_size is None else max(0, self.max_size - self._size)
-
     async def backup(self, path: Path) -> None:
         """A consistent copy of the store in a new file, while it is in use; raises StoreUnusable when that fails."""
         await self._in("keeper", lambda: self._back_up(path))
