@@ -21,6 +21,8 @@ from gateway.model import FIELDS, Device, Interaction, Page
 from gateway.wire import json_text, read_json
 
 _REFERENCE: Final = re.compile(r"\{([^{}]*)\}")
+HEADER_FIELDS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}
+"""The kept headers that say what a canonical name does."""
 _SHARE_IDS: Final = ("user.id", "user.vendor_id", "device.id", "session.id")
 _SPAN: Final = 1 << 64
 

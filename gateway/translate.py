@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
 from gateway.facts import stated
 from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified, is_empty
-from gateway.shaping import Fill, Privacy, Share, When, from_headers, text
+from gateway.shaping import HEADER_FIELDS, Fill, Privacy, Share, When, from_headers, text
 
 Unsupported = Literal["reject", "event", "drop"]
 _NO_FILL: Final = Fill()
@@ -364,8 +364,5 @@ def _passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
             passed[name] = value
     if not passed or privacy is _NO_PRIVACY:
         return passed
-    hidden = {name for name, field in _HEADER_FIELDS.items() if field in privacy.drop or field in privacy.hash}
+    hidden = {name for name, field in HEADER_FIELDS.items() if field in privacy.drop or field in privacy.hash}
     return {name: value for name, value in passed.items() if name not in hidden}
-
-
-_HEADER_FIELDS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}

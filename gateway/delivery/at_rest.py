@@ -1,7 +1,6 @@
 """What must not lie in the store, taken out of an inbound before it is kept: said anew, in its own vendor's words."""
 
 from collections.abc import Mapping
-from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec.structs import replace
@@ -9,12 +8,9 @@ from msgspec.structs import replace
 from gateway.config import PrivacySettings
 from gateway.contract import Outbound, VendorMapping
 from gateway.errors import Fault, Refused
-from gateway.shaping import Privacy
+from gateway.shaping import HEADER_FIELDS, Privacy
 from gateway.store.contract import Record
 from gateway.translate import Decoded, Target, Translation, translate
-
-_HEADERS: Final = {"user-agent": "device.user_agent", "referer": "page.location"}
-"""The kept headers that say what a canonical name does."""
 
 
 def privacy_at_rest(settings: PrivacySettings) -> Privacy | None:
@@ -32,7 +28,7 @@ def hidden(record: Record, decoded: Decoded, source: VendorMapping, privacy: Pri
     Headers that are to be hashed are said in the body, where the vendor has a place for them.
     """
     hidden_names = {*privacy.drop, *privacy.hash}
-    said = {name: value for name, value in record.headers.items() if _HEADERS.get(name) in privacy.hash}
+    said = {name: value for name, value in record.headers.items() if HEADER_FIELDS.get(name) in privacy.hash}
     inbound = replace(
         decoded.inbound, headers=said, client_ip=record.client_ip if "device.ip" in privacy.hash else None
     )
@@ -40,7 +36,7 @@ def hidden(record: Record, decoded: Decoded, source: VendorMapping, privacy: Pri
     outbound = _whole(decoded, translation)
     return replace(
         record,
-        headers={name: value for name, value in record.headers.items() if _HEADERS.get(name) not in hidden_names},
+        headers={name: value for name, value in record.headers.items() if HEADER_FIELDS.get(name) not in hidden_names},
         client_ip=None if "device.ip" in hidden_names else record.client_ip,
         query=_query(outbound),
         body=outbound.body or b"",
