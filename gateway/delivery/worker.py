@@ -54,7 +54,7 @@ class Means(Struct, frozen=True):
     max_age: float
 
 
-class _Delivery:
+class Delivery:
     """One leased inbound under way: its plan, what has been answered, and what is waited for by its outbound's id."""
 
     __slots__ = ("entry", "plan", "probing", "sent", "started", "waiting")
@@ -84,7 +84,7 @@ class Worker:
         self._store = means.store
         self._gate = upstream.gate
         self._name = settings.target.name
-        self._under_way: set[_Delivery] = set()
+        self._under_way: set[Delivery] = set()
         self._calm = asyncio.Event()
         self._aside: deque[Entry] = deque()
         self._idle = False
@@ -176,7 +176,7 @@ class Worker:
         """Begin with one leased inbound, in a slot of its own; the answers do the rest."""
         max_age = self.means.max_age if self.means.clocks.agree() else None
         todo = plan(entry, self.settings, self.means.reader, time.time(), max_age)
-        delivery = _Delivery(entry, todo, probing=self._gate.pace.in_trouble)
+        delivery = Delivery(entry, todo, probing=self._gate.pace.in_trouble)
         if not todo.requests:
             self._gate.give_back()
             self._end(delivery)
@@ -188,19 +188,19 @@ class Worker:
             delivery.waiting[id(outbound)] = task
             task.add_done_callback(self._look_after)
 
-    def _send(self, delivery: "_Delivery", outbound: Outbound) -> None:
+    def _send(self, delivery: Delivery, outbound: Outbound) -> None:
         """Send one outbound, in a slot that is taken."""
         answered = partial(self._answered, delivery, time.monotonic())
         delivery.waiting[id(outbound)] = self.upstream.start(outbound, answered)
 
-    async def _send_another(self, delivery: "_Delivery", outbound: Outbound) -> None:
+    async def _send_another(self, delivery: Delivery, outbound: Outbound) -> None:
         """Send a further outbound, as the pace lets it; not at all where the upstream should be left alone."""
         if await self._gate.one():
             self._send(delivery, outbound)
         else:
             self._over(delivery, outbound)
 
-    def _answered(self, delivery: "_Delivery", began: float, sent: Sent) -> None:
+    def _answered(self, delivery: Delivery, began: float, sent: Sent) -> None:
         """What became of one outbound, told to the pace."""
         delivery.sent.append(sent)
         self._gate.ended(sent.ended(delivery.entry.position, began))
@@ -210,13 +210,13 @@ class Worker:
             self._gate.pause(pause)
         self._over(delivery, sent.outbound)
 
-    def _over(self, delivery: "_Delivery", outbound: Outbound) -> None:
+    def _over(self, delivery: Delivery, outbound: Outbound) -> None:
         """One outbound is done with; the last one settles the delivery."""
         del delivery.waiting[id(outbound)]
         if not delivery.waiting:
             self._end(delivery)
 
-    def _end(self, delivery: "_Delivery") -> None:
+    def _end(self, delivery: Delivery) -> None:
         """Settle a delivery; a mistake of the gateway's own costs one inbound its turn, never the queue."""
         self._under_way.discard(delivery)
         if not self._under_way:
@@ -231,7 +231,7 @@ class Worker:
         if not task.cancelled() and task.exception() is not None:
             self._log.error("delivery failed inside the gateway", target=self._name, exc_info=task.exception())
 
-    def _break_off(self, delivery: "_Delivery") -> None:
+    def _break_off(self, delivery: Delivery) -> None:
         """Wait no longer for what is under way; what has been answered counts."""
         for sending in delivery.waiting.values():
             sending.cancel()
@@ -240,7 +240,7 @@ class Worker:
         delivery.waiting.clear()
         self._end(delivery)
 
-    def _settle(self, delivery: "_Delivery") -> str:
+    def _settle(self, delivery: Delivery) -> str:
         """Acknowledge what the attempts brought, or have it leased again later; gives the outcome in a word."""
         entry, todo, sent = delivery.entry, delivery.plan, delivery.sent
         now, store, retry = time.time(), self._store, self.upstream.settings.retry
@@ -283,7 +283,7 @@ class Worker:
             return False
         return self._gate.accepted_at > entry.doubted_at
 
-    def _tell(self, delivery: "_Delivery", outcome: str, seconds: float) -> None:
+    def _tell(self, delivery: Delivery, outcome: str, seconds: float) -> None:
         """Count a delivery, show it to those who watch, and write the one line of one that is finished."""
         entry, todo, metrics, vendor = delivery.entry, delivery.plan, self.means.metrics, self.upstream.mapping.NAME
         if todo.requests:
@@ -301,7 +301,7 @@ class Worker:
         if self.means.logs(400 if outcome == "dead" else 200):
             self._write(delivery, word)
 
-    def _write(self, delivery: "_Delivery", outcome: str) -> None:
+    def _write(self, delivery: Delivery, outcome: str) -> None:
         translation = delivery.plan.translation
         self._log.info(
             "delivery",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 from opentelemetry.trace import INVALID_SPAN, Span
@@ -12,7 +12,7 @@ from gateway.contract import Answer, Inbound, Outbound
 from gateway.delivery.granted import Sending
 from gateway.delivery.sending import Sent
 from gateway.delivery.upstream import Upstream
-from gateway.delivery.worker import Worker
+from gateway.delivery.worker import Delivery, Worker
 from gateway.errors import GatewayError
 from gateway.relay import Keeper, Line, Relay, Request, Rules
 from gateway.routing import Match
@@ -20,9 +20,6 @@ from gateway.store.contract import Entry, Record
 from gateway.traces import Parts, spans
 from gateway.traces.outbox import Outbox
 from gateway.traces.spans import Spans
-
-if TYPE_CHECKING:
-    from gateway.delivery.worker import _Delivery
 
 
 def parts(settings: Traces) -> Parts:
@@ -134,7 +131,7 @@ class TracedWorker(Worker):
             self._open.pop(entry.position, span).end()
             raise
 
-    def _settle(self, delivery: "_Delivery") -> str:
+    def _settle(self, delivery: Delivery) -> str:
         span = self._open.pop(delivery.entry.position, INVALID_SPAN)
         try:
             outcome = super()._settle(delivery)
