@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.contract import Endpoint, Inbound, Outbound, Refusal, VendorMapping
+from gateway.contract import Endpoint, Inbound, Mappings, Outbound, Refusal, VendorMapping
 from gateway.facts import applies, get, stated
 from gateway.model import (
     FIELDS,
@@ -83,12 +83,18 @@ class Fidelity(Struct, frozen=True):
     needs: tuple[str, ...]
 
 
+def matrix(mappings: Mappings) -> list[Fidelity]:
+    """The fidelity of every pair of vendors, source by source, each with the account that is its example."""
+    accounts = {name: mapping.example() for name, mapping in mappings.items()}
+    return [measure(source, Target(name, target)) for source in accounts.values() for name, target in accounts.items()]
+
+
 def measure(source: VendorMapping, target: Target) -> Fidelity:
     """The fidelity of one pair, with the target's own fill and other settings, whoever the person is.
 
     Of the kinds only those that the target's `when` can let through.
     """
-    everyone = replace(target, when=When(), share=None)
+    everyone = target.unfiltered()
     carried: list[str] = []
     refused: dict[str, str] = {}
     kept: set[str] = set()

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from msgspec import json, to_builtins
 
+from gateway import fidelity
 from gateway.admin.call import Call, Nothing
 from gateway.admin.canonical import word_of
 from gateway.contract import Endpoint, Inbound, Mappings, VendorMapping
 from gateway.errors import GatewayError
-from gateway.fidelity import measure
-from gateway.translate import Target, decode
+from gateway.translate import decode
 
 _CHECKOUT: Final = Path(__file__).parents[2] / "examples"
 _FOLDERS: Final = (Path(__file__).parent / "examples", _CHECKOUT / "clicks", _CHECKOUT / "requests")
@@ -47,9 +47,7 @@ async def matrix(call: Call, _: Nothing) -> object:
 @lru_cache(maxsize=1)
 def _matrix(mappings: tuple[tuple[str, type[VendorMapping]], ...]) -> list[Any]:
     """Every pair; measured once, for it depends on the mappings alone."""
-    accounts = {name: mapping.example() for name, mapping in mappings}
-    pairs = ((source, Target(name, target)) for source in accounts.values() for name, target in accounts.items())
-    return [to_builtins(measure(source, target)) for source, target in pairs]
+    return [to_builtins(pair) for pair in fidelity.matrix(dict(mappings))]
 
 
 def _examples(mappings: Mappings) -> Iterator[dict[str, Any]]:

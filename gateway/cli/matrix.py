@@ -6,8 +6,7 @@ import click
 from msgspec import json, to_builtins
 
 from gateway.contract import Mappings
-from gateway.fidelity import Fidelity, measure, spoken
-from gateway.translate import Target
+from gateway.fidelity import Fidelity, matrix, spoken
 
 
 @click.command("matrix")
@@ -15,15 +14,14 @@ from gateway.translate import Target
 @click.pass_obj
 def command(mappings: Mappings, form: str) -> None:
     """Show what survives from every vendor (rows) to every vendor (columns)."""
-    accounts = {name: mapping.example() for name, mapping in mappings.items()}
-    kinds = {name: len(list(spoken(account))) for name, account in accounts.items()}
-    pairs = [measure(source, Target(name, target)) for source in accounts.values() for name, target in accounts.items()]
+    kinds = {name: len(list(spoken(mapping.example()))) for name, mapping in mappings.items()}
+    pairs = matrix(mappings)
     if form == "json":
         click.echo(json.format(json.encode([to_builtins(pair) for pair in pairs]), indent=2).decode())
     elif form == "md":
-        click.echo(markdown(list(accounts), pairs, kinds))
+        click.echo(markdown(list(mappings), pairs, kinds))
     else:
-        _print(list(accounts), pairs, kinds)
+        _print(list(mappings), pairs, kinds)
 
 
 def cell(pair: Fidelity, kinds: int) -> str:
