@@ -76,13 +76,13 @@ class Place(Struct, frozen=True):
 
 
 class Keyring:
-    """The keys of all clients, as digests under a key of this process's own.
+    """The keys of all clients, as digests with a secret salt of this process's own.
 
     What a look-up's time tells is of digests that nobody outside can compute.
     """
 
     def __init__(self, clients: Iterable[Client]) -> None:
-        self._salt = token_bytes(32)
+        self._salt = token_bytes(blake2b.SALT_SIZE)
         self._owners = {self._digest(key.reveal()): client.name for client in clients for key in client.keys}
 
     def owner(self, key: str | None) -> str | None:
@@ -91,7 +91,7 @@ class Keyring:
 
     def _digest(self, key: str) -> bytes:
         """A key's digest; headers that are no UTF-8 come with surrogates, which are kept."""
-        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32, key=self._salt).digest()
+        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32, salt=self._salt).digest()
 
 
 class Table:

@@ -64,6 +64,9 @@ async def _ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spare: b
     finally:
         if probing:
             gate.release()
+    if sent.accepted:
+        gate.accept()
+        return sent
     gate.learn(sent.ended(inbound, began))
     pause = sent.asked_pause()
     if pause:

@@ -79,16 +79,18 @@ class Gate:
         self.pace.release()
         self._look_soon()
 
-    def ended(self, ended: Ended) -> None:
-        """A slot's attempt has ended."""
-        self.pace.release()
-        self.learn(ended)
-
     def learn(self, ended: Ended) -> None:
         """An attempt has ended, with or without a slot."""
-        self.pace.learn(ended, self._clock())
         if ended.outcome == "accepted":
-            self.accepted_at = time.time()
+            self.accept()
+            return
+        self.pace.learn(ended, self._clock())
+        self._look_soon()
+
+    def accept(self) -> None:
+        """The vendor took what was sent."""
+        self.pace.accept()
+        self.accepted_at = time.time()
         self._look_soon()
 
     def pause(self, seconds: float) -> None:

@@ -130,18 +130,14 @@ class Pace:
 
     def learn(self, ended: Ended, now: float) -> None:
         """Learn how an attempt ended."""
-        if ended.outcome == "accepted" and not self._failures and not self._doubters:
-            self._grow()
+        if ended.outcome == "accepted":
+            self.accept()
             return
         was_in_trouble = self.in_trouble
         at_bottom = self._limit <= 1.0
         if ended.status in (429, 503) or ended.timed_out:
             self._halve(ended, now)
         match ended.outcome:
-            case "accepted":
-                self._failures = 0
-                self._doubters.clear()
-                self._grow()
             case "refused":
                 self._failures = 0
             case "doubt":
@@ -152,6 +148,12 @@ class Pace:
                 # 429 means "slower", not "down": it is a failure only where there is no slower left.
                 self._failures += 1 if ended.status != 429 or at_bottom else 0
         self._probe(ended, now, was_in_trouble=was_in_trouble)
+
+    def accept(self) -> None:
+        """The vendor took what was sent: no trouble is left, and there may be room for more."""
+        self._failures = 0
+        self._doubters.clear()
+        self._grow()
 
     def pause(self, seconds: float, now: float) -> None:
         """Wait as long as the vendor asked, within the cap."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING
 
 import structlog
 from msgspec import Struct
@@ -21,9 +21,6 @@ from gateway.errors import Ambiguous, DeliveryFailed
 
 if TYPE_CHECKING:
     from gateway.config import Upstream as Settings
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 
 class Pulse(Struct, frozen=True, array_like=True):
@@ -80,8 +77,9 @@ class Upstream:
         sending = self.start(outbound, partial(_tell, future))
         try:
             return await future
-        finally:
+        except BaseException:
             sending.cancel()
+            raise
 
     def masked(self, text: str) -> str:
         """A text without the account's credentials, which an answer may repeat."""
@@ -106,31 +104,26 @@ class Upstream:
             await self._client.close()
 
     def _post(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
+        """Sign and send; a mapping's mistake must cost neither the lease nor the caller's answer."""
         try:
-            return self._told(self._signed, outbound, token, ended)
-        except Ambiguous as failure:
-            return self._loop.call_soon(ended, failure)
-
-    def _signed(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
-        return self._client.send(self.mapping.sign(outbound, token), ended)
+            return self._client.send(self.mapping.sign(outbound, token), ended)
+        except Exception:  # noqa: BLE001  # whatever a mapping does wrong
+            return self._loop.call_soon(ended, self._own_mistake())
 
     def _ended(self, outbound: Outbound, done: Callable[[Sent], object], outcome: Outcome) -> None:
         if isinstance(outcome, DeliveryFailed):
             done(Sent(outbound, None, None, outcome))
             return
         try:
-            sent = Sent(outbound, outcome, self._told(self.mapping.judge, outcome))
-        except Ambiguous as failure:
-            sent = Sent(outbound, None, None, failure)
+            sent = Sent(outbound, outcome, self.mapping.judge(outcome))
+        except Exception:  # noqa: BLE001  # likewise
+            sent = Sent(outbound, None, None, self._own_mistake())
         done(sent)
 
-    def _told(self, work: Callable[[*Ts], T], *arguments: *Ts) -> T:
-        """What the mapping makes of something; its mistake must cost neither the lease nor the caller's answer."""
-        try:
-            return work(*arguments)
-        except Exception:  # noqa: BLE001  # whatever a mapping does wrong
-            self._log.exception("sending failed inside the gateway", upstream=self.name)
-            raise Ambiguous("the gateway failed") from None
+    def _own_mistake(self) -> Ambiguous:
+        """What stands for an answer where the gateway failed, logged with the exception that is being handled."""
+        self._log.exception("sending failed inside the gateway", upstream=self.name)
+        return Ambiguous("the gateway failed")
 
 
 def _tell(future: asyncio.Future[Sent], sent: Sent) -> None:

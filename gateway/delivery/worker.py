@@ -203,11 +203,15 @@ class Worker:
     def _answered(self, delivery: Delivery, began: float, sent: Sent) -> None:
         """What became of one outbound, told to the pace."""
         delivery.sent.append(sent)
-        self._gate.ended(sent.ended(delivery.entry.position, began))
+        self._gate.pace.release()
         self.means.metrics.answered(self.upstream.name, sent)
-        pause = sent.asked_pause()
-        if pause:
-            self._gate.pause(pause)
+        if sent.accepted:
+            self._gate.accept()
+        else:
+            self._gate.learn(sent.ended(delivery.entry.position, began))
+            pause = sent.asked_pause()
+            if pause:
+                self._gate.pause(pause)
         self._over(delivery, sent.outbound)
 
     def _over(self, delivery: Delivery, outbound: Outbound) -> None:
