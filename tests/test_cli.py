@@ -331,6 +331,14 @@ def test_the_schema_takes_the_shipped_configuration():
     assert list(Draft202012Validator(schema).iter_errors(config | {"sever": {}})) != []
 
 
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_the_sandbox_refuses_a_port_that_is_none(port):
+    """In a sentence, as every wrong option, and not with a traceback."""
+    done = invoke("sandbox", "--port", port)
+    assert done.exit_code == 2
+    assert "Error: Invalid value for '--port'" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["", "check", "demo", "matrix", "sandbox", "schema", "serve", "translate"])
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_every_command_explains_itself(command, flag):

@@ -6,7 +6,9 @@ import click
 
 
 @click.command("sandbox")
-@click.option("--port", default=9000, show_default=True, help="Where on 127.0.0.1 to listen.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=9000, show_default=True, help="Where on 127.0.0.1 to listen."
+)
 def command(port: int) -> None:
     """Run the five vendors on one port, strict about their contracts, with faults on demand."""
     import asyncio
