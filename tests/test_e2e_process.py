@@ -187,3 +187,23 @@ async def test_a_store_that_cannot_be_is_said_in_a_line(tmp_path):
     (tmp_path / "data").write_text("in the way")
     _, errors = await refused(written(tmp_path, upstream("vaix", "http://127.0.0.1:9") + route("vaix", ["vaix"])))
     assert str(tmp_path / "data") in errors
+
+
+@pytest.mark.parametrize(("fault", "why"), [("401", "held"), ("500", "breaker open"), ("reset", "breaker open")])
+async def test_the_log_tells_that_deliveries_wait_and_that_they_go_on(tmp_path, sandbox, fault, why):
+    """A vendor that fails is named once, with how and why, and once more when it takes deliveries again."""
+    body = route("vaix", ["vaix"]).replace('mode = "forward"', "").replace('on_failure = "relay"', "")
+    path = written(tmp_path, accounts(sandbox.url) + body)
+    async with serving(path) as gateway:
+        sandbox.faults.set(Rule("vaix", fault))
+        for _ in range(6):
+            assert (await click(gateway.port))[0] == 204
+        trouble = await gateway.line("upstream in trouble")
+        assert (trouble["level"], trouble["upstream"], trouble["why"]) == ("warning", "vaix", why)
+        assert trouble["status"] == (None if fault == "reset" else int(fault))
+        sandbox.faults.clear()
+        assert (await gateway.line("upstream recovered"))["upstream"] == "vaix"
+        assert len(await sandbox.received.wait(6, "vaix")) >= 6
+        gateway.process.terminate()
+        assert await gateway.ended() == 0
+    assert sum(line["event"] == "upstream in trouble" for line in gateway.lines) == 1

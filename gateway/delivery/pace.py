@@ -6,12 +6,13 @@ probe at a time is let through: a *breaker* that opens when several attempts in 
 inbounds in a row were answered as if the account or the URL were wrong.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Final, Literal
 
 from msgspec import Struct
 
 Outcome = Literal["accepted", "refused", "again", "doubt", "not_sent", "ambiguous", "no_token"]
+Trouble = Literal["held", "breaker open"]
 _START: Final = 16.0
 _BREAKER: Final = 5
 """Failures in a row that open the breaker."""
@@ -58,6 +59,15 @@ class Pace:
         self._troubled_at = 0.0
         self._probe_at = 0.0
         self._probes = 0
+        self.told: Callable[[Trouble | None, Ended], object] | None = None
+        """Who is told when the trouble changes, and by which attempt it did."""
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why only probes are let through, where they are."""
+        if self.is_held:
+            return "held"
+        return "breaker open" if self.is_open else None
 
     @property
     def is_open(self) -> bool:
@@ -133,7 +143,7 @@ class Pace:
         if ended.outcome == "accepted":
             self.accept()
             return
-        was_in_trouble = self.in_trouble
+        before = self.trouble
         at_bottom = self._limit <= 1.0
         if ended.status in (429, 503) or ended.timed_out:
             self._halve(ended, now)
@@ -147,7 +157,9 @@ class Pace:
             case _:
                 # 429 means "slower", not "down": it is a failure only where there is no slower left.
                 self._failures += 1 if ended.status != 429 or at_bottom else 0
-        self._probe(ended, now, was_in_trouble=was_in_trouble)
+        self._probe(ended, now, was_in_trouble=before is not None)
+        if self.told is not None and self.trouble != before:
+            self.told(self.trouble, ended)
 
     def accept(self) -> None:
         """The vendor took what was sent: no trouble is left, and there may be room for more."""

@@ -15,7 +15,7 @@ from gateway.delivery.granted import ByToken, Granted, Sending
 from gateway.delivery.http.client import Client, Limits
 from gateway.delivery.http.exchange import Outcome
 from gateway.delivery.http.tls import Trust
-from gateway.delivery.pace import Pace
+from gateway.delivery.pace import Ended, Pace, Trouble
 from gateway.delivery.sending import Sent
 from gateway.errors import Ambiguous, DeliveryFailed
 
@@ -50,6 +50,7 @@ class Upstream:
         self.settings = settings
         retry = settings.retry
         self.pace = Pace(settings.concurrency, settings.rate_limit, retry.retry_after_cap, retry.base, retry.cap)
+        self.pace.told = self._trouble_changed
         self.gate = Gate(self.pace)
         trust = Trust(settings.ca_file, settings.client_cert)
         limits = Limits(settings.timeout, settings.concurrency, settings.keepalive)
@@ -102,6 +103,13 @@ class Upstream:
         while self._tokens is not None and self._tokens.fetching:
             await asyncio.wait([self._tokens.fetching])
             await self._client.close()
+
+    def _trouble_changed(self, trouble: Trouble | None, by: Ended) -> None:
+        """Tell whoever reads the log that deliveries wait, and that they go on."""
+        if trouble is None:
+            self._log.info("upstream recovered", upstream=self.name)
+        else:
+            self._log.warning("upstream in trouble", upstream=self.name, why=trouble, last=by.outcome, status=by.status)
 
     def _post(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
         """Sign and send; a mapping's mistake must cost neither the lease nor the caller's answer."""
