@@ -185,8 +185,21 @@ async def test_a_test_click_that_dies_ends_with_1(tmp_path):
         assert msgspec.json.decode(told)["targets"]["shop/vaix"]["reason"] == "refused"
         told = await ran(gateway, "send", "dynamic_yield", "--route", "shop", given="{}", expect=1)
         assert "answered 422" in told
+        assert "forward mode" not in told
         assert "no JSON" in await ran(gateway, "send", "dynamic_yield", "--route", "shop", given="{", expect=2)
         assert "no route" in await ran(gateway, "send", "dynamic_yield", "--route", "x", given=given, expect=1)
+
+
+async def test_an_export_of_nothing_is_an_empty_file(tmp_path):
+    """A script finds the file that it asked for; it is not touched where nothing could be asked."""
+    path = tmp_path / "dead.jsonl"
+    async with operated(tmp_path) as gateway:
+        await ran(gateway, "deadletters", "export", "-o", path)
+        assert path.read_bytes() == b""
+        path.write_text("an older one")
+        gateway.path.write_text(gateway.path.read_text().replace("[store]", "[store]\nmax_age = 0"))
+        await ran(gateway, "deadletters", "export", "-o", path, expect=1)
+        assert path.read_text() == "an older one"
 
 
 async def test_a_test_click_tells_of_a_target_that_waits(tmp_path):

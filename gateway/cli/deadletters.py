@@ -211,8 +211,7 @@ def export(  # noqa: PLR0913  # a command line has as many parameters as it has 
         after: int | None = 0
         while after is not None:
             page = ask("GET", "/api/deadletters", query | {"after": after, "limit": 100})
-            for letter in page["deadletters"]:
-                output.write(json.encode(letter) + b"\n")
+            output.write(b"".join([json.encode(letter) + b"\n" for letter in page["deadletters"]]))
             after = page["next"]
 
 

@@ -91,4 +91,5 @@ def _print(sent: dict[str, Any], targets: dict[str, Any]) -> None:
         if name in targets:
             click.echo("\n".join(told(name, targets[name])))
         else:
-            click.echo(f"  {name}: not kept for it; in forward mode the answer above is the primary's")
+            why = "" if sent["status"] >= 400 else "; in forward mode the answer above is the primary's"
+            click.echo(f"  {name}: not kept for it{why}")
