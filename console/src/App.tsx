@@ -7,7 +7,7 @@ import { Help, isHelpOpen, useKeys } from "./keys";
 import { href, place, VIEWS, type View } from "./router";
 import { hush, isRefused, listen, news, status } from "./stream";
 import { choice, turn } from "./theme";
-import type { Configuration } from "./types";
+import type { Configuration, Session } from "./types";
 import { Config } from "./views/Config";
 import { DeadLetters } from "./views/DeadLetters";
 import { Flow } from "./views/Flow";
@@ -29,7 +29,7 @@ export function App() {
   const [isAsked, setAsked] = useState(false);
   const [isSession, setSession] = useState(false);
   const enter = () =>
-    read<{ required: boolean; authenticated: boolean }>("/api/session")
+    read<Session>("/api/session")
       .then((told) => {
         locked.value = told.required && !told.authenticated;
         setSession(told.required);
@@ -55,7 +55,7 @@ function Console({ isSession }: { isSession: boolean }) {
   useEffect(() => {
     read<Configuration>("/api/config")
       .then((told) => {
-        isRefused.value = told.last?.outcome === "refused";
+        isRefused.value = told.last.outcome === "refused";
       })
       .catch(() => undefined);
   }, []);

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { locked, read } from "./api";
 import { History } from "./history";
 import { sampling, take } from "./tail";
-import type { Delivery, Inbound, Status } from "./types";
+import type { Delivery, Inbound, Session, Status } from "./types";
 
 /** The last status. */
 export const status = signal<Status | null>(null);
@@ -96,7 +96,7 @@ async function broken(failed: EventSource): Promise<void> {
   if (failed.readyState !== EventSource.CLOSED) {
     return;
   }
-  const session = await read<{ required: boolean; authenticated: boolean }>("/api/session").catch(() => null);
+  const session = await read<Session>("/api/session").catch(() => null);
   if (session && !session.authenticated && session.required) {
     locked.value = true;
   }

@@ -267,18 +267,24 @@ export interface Fault {
   message: string;
 }
 
+/** Whether the API asks for a token, and whether this browser has shown it. */
+export interface Session {
+  required: boolean;
+  authenticated: boolean;
+}
+
 /** The configuration in force and what the last reload did. */
 export interface Configuration {
   path: string | null;
   text: string;
   applied_at: string;
-  warnings: (Fault | string)[];
+  warnings: Fault[];
   last: {
     outcome: "applied" | "refused";
     at: string;
     faults: Fault[];
     changes: { path: string; before?: Json; after?: Json }[];
     needs_restart: string[];
-  } | null;
+  };
   refused_text: string | null;
 }

@@ -11,7 +11,7 @@ import type { Configuration, Fault, Json } from "../types";
 import { File } from "./ConfigFile";
 import { Matrix } from "./ConfigMatrix";
 
-type Last = NonNullable<Configuration["last"]>;
+type Last = Configuration["last"];
 
 /** The view. */
 export function Config() {
@@ -29,7 +29,7 @@ export function Config() {
 
 function Reload({ told }: { told: Configuration }) {
   const { last } = told;
-  const isRefused = last?.outcome === "refused";
+  const isRefused = last.outcome === "refused";
   return (
     <section class={isRefused ? "card verdict bad" : "card verdict ok"} aria-labelledby="reload-title">
       <h2 id="reload-title" aria-live="polite">
@@ -40,8 +40,8 @@ function Reload({ told }: { told: Configuration }) {
       </h2>
       {isRefused && <p>The configuration of {day(told.applied_at)} UTC stays in force.</p>}
       {isRefused && <Faults faults={last.faults} />}
-      {last && last.outcome === "applied" && <Changes last={last} />}
-      {last && last.needs_restart.length > 0 && (
+      {!isRefused && <Changes last={last} />}
+      {last.needs_restart.length > 0 && (
         <p>
           Needs a restart:{" "}
           {last.needs_restart.map((one) => (
@@ -72,15 +72,15 @@ function Faults({ faults }: { faults: Fault[] }) {
   );
 }
 
-function Warnings({ warnings }: { warnings: Configuration["warnings"] }) {
+function Warnings({ warnings }: { warnings: Fault[] }) {
   return warnings.length === 0 ? null : (
     <details>
       <summary>{many(warnings.length, "warning")}</summary>
       <ul class="faults">
         {warnings.map((one, index) => (
           <li key={index}>
-            {typeof one !== "string" && one.line !== null && `line ${one.line}: `}
-            <Inert text={typeof one === "string" ? one : `${one.path} ${one.message}`} />
+            {one.line !== null && `line ${one.line}: `}
+            <Inert text={`${one.path} ${one.message}`} />
           </li>
         ))}
       </ul>
@@ -139,7 +139,7 @@ function Setting({ value, mark }: { value: Json | undefined; mark: string }) {
 }
 
 function Files({ told }: { told: Configuration }) {
-  const refused = told.last?.outcome === "refused" ? told.refused_text : null;
+  const refused = told.last.outcome === "refused" ? told.refused_text : null;
   const [isOld, setOld] = useState(false);
   const isRefused = refused !== null && !isOld;
   return (
@@ -154,7 +154,7 @@ function Files({ told }: { told: Configuration }) {
           </button>
         )}
       </div>
-      <File text={isRefused ? refused : told.text} faults={isRefused ? (told.last?.faults ?? []) : []} />
+      <File text={isRefused ? refused : told.text} faults={isRefused ? told.last.faults : []} />
     </section>
   );
 }

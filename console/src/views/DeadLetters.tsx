@@ -9,7 +9,7 @@ import { change, href, place } from "../router";
 import { status } from "../stream";
 import type { Group } from "../types";
 import { List } from "./DeadList";
-import { type Chosen, Move, type Word } from "./DeadMove";
+import { type AskToMove, type Chosen, Move, type Word } from "./DeadMove";
 import { OpenedLetter } from "./DeadOpened";
 
 /** Groups of one target and reason; the fields that differ are told within. */
@@ -22,9 +22,6 @@ interface Pile {
   fields: { names: string; count: number }[];
 }
 
-/** What moves dead letters about: sends again or forgets those chosen, after a dry run. */
-export type Ask = (word: Word, chosen: Chosen, what: string) => void;
-
 /** The view. */
 export function DeadLetters() {
   const { params } = place.value;
@@ -33,7 +30,7 @@ export function DeadLetters() {
   const [asked, setAsked] = useState<{ word: Word; chosen: Chosen; what: string } | null>(null);
   const version = `${dead} ${turn}`;
   const { value, failure } = useLoaded<{ groups: Group[] }>("/api/deadletters/groups", version);
-  const ask: Ask = (word, chosen, what) => setAsked({ word, chosen, what });
+  const ask: AskToMove = (word, chosen, what) => setAsked({ word, chosen, what });
   const all = piles(value?.groups ?? []);
   const shown = all.filter((one) => !params.target || one.target === params.target);
   return (
@@ -72,7 +69,7 @@ export function DeadLetters() {
   );
 }
 
-function Head({ shown, ask }: { shown: Pile[]; ask: Ask }) {
+function Head({ shown, ask }: { shown: Pile[]; ask: AskToMove }) {
   const { target } = place.value.params;
   const total = shown.reduce((sum, one) => sum + one.count, 0);
   const chosen: Chosen = target ? { target } : { all: true };
@@ -99,7 +96,7 @@ function Head({ shown, ask }: { shown: Pile[]; ask: Ask }) {
   );
 }
 
-function Piles({ piles, ask }: { piles: Pile[]; ask: Ask }) {
+function Piles({ piles, ask }: { piles: Pile[]; ask: AskToMove }) {
   return (
     <Scroll label="Dead letters by target and reason">
       <table class="stack">
@@ -127,7 +124,7 @@ function Piles({ piles, ask }: { piles: Pile[]; ask: Ask }) {
   );
 }
 
-function PileRow({ pile, ask }: { pile: Pile; ask: Ask }) {
+function PileRow({ pile, ask }: { pile: Pile; ask: AskToMove }) {
   const { target, reason } = pile;
   const { params } = place.value;
   const isOpen = params.target === target && params.reason === reason;

@@ -17,6 +17,9 @@ export interface Chosen {
   all?: boolean;
 }
 
+/** Asks whether those chosen are to be sent again or forgotten. */
+export type AskToMove = (word: Word, chosen: Chosen, what: string) => void;
+
 interface Moved {
   replayed?: number;
   discarded?: number;

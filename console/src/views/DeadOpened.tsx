@@ -7,10 +7,10 @@ import { KeptInbound } from "../parts/KeptInbound";
 import { Panel } from "../parts/Panel";
 import { href, place } from "../router";
 import type { WholeLetter } from "../types";
-import type { Ask } from "./DeadLetters";
+import type { AskToMove } from "./DeadMove";
 
 /** The panel. */
-export function OpenedLetter({ id, version, ask }: { id: string; version: string; ask: Ask }) {
+export function OpenedLetter({ id, version, ask }: { id: string; version: string; ask: AskToMove }) {
   const { value, failure } = useLoaded<WholeLetter>(`/api/deadletters/${encodeURIComponent(id)}`, version);
   const chosen = { ids: [Number(id)] };
   return (
