@@ -15,7 +15,7 @@ from mappings import MAPPINGS
 
 CLICK = "/v2/collect/user/engagement"
 KEY = {"DY-API-Key": "shop-key"}
-QUICK = 'timeout = "300ms"\nretry = { base = "5ms", cap = "20ms", attempts = %d, ambiguous = %s }'
+QUICK = 'timeout = "600ms"\nretry = { base = "5ms", cap = "20ms", attempts = %d, ambiguous = %s }'
 FILL = 'fill = { placement = "lane:top", variations = "101", "page.location" = "https://shop.example/" }'
 ACCOUNTS = {
     "dynamic_yield": 'api_key = "s3cret-dy"',

@@ -28,7 +28,7 @@ async def patient_gateway(tmp_path_factory):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def impatient_gateway(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
-    async with running(folder, lambda url: accounts(url, 'timeout = "200ms"') + crossed()) as gateway:
+    async with running(folder, lambda url: accounts(url, 'timeout = "500ms"') + crossed()) as gateway:
         yield gateway
 
 

@@ -76,7 +76,7 @@ async def test_an_answer_comes_with_its_verdict():
 async def test_a_failure_is_an_outcome_too(answer, headers, failure, outcome):
     """What cannot be sent or is not answered stands in the answer's place."""
     async with vendor(lambda _: answer) as there:
-        account = upstream(there.url, timeout=0.5)
+        account = upstream(there.url, timeout=1.0)
         sent = await account.send(click(there.url, **headers))
         assert (sent.answer, sent.receipt, type(sent.failure), sent.outcome) == (None, None, failure, outcome)
         await account.close()
