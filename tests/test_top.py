@@ -12,7 +12,7 @@ from processes import ROOT, run, serving
 from terminal import on_terminal
 
 from gateway.sandbox.faults import Rule
-from gateway.top.looks import Looks, look
+from gateway.top.snapshots import Snapshots, snapshot
 from gateway.top.tables import gateway_line, routes, store_line, targets
 
 STATUS = {
@@ -63,7 +63,7 @@ def top(gateway, **variables):
 
 @asynccontextmanager
 async def clicking(gateway):
-    """Clicks, one after another, while a test looks."""
+    """Clicks, one after another, while a test snapshots."""
 
     async def click():
         while True:
@@ -87,31 +87,31 @@ def rate(line, column):
 
 def test_rates_are_what_was_counted_over_the_time_between():
     """Between the oldest reading kept and the latest, by route and target, errors by their class of status."""
-    looks = Looks()
-    looks.add(look(10.0, STATUS, counted(100, 50)))
-    assert {cell.text for cell in routes(looks)[0][3:]} == {"0"}
-    looks.add(look(12.0, STATUS, counted(300, 51, rejected=5)))
-    assert texts(routes(looks)) == [
+    snapshots = Snapshots()
+    snapshots.add(snapshot(10.0, STATUS, counted(100, 50)))
+    assert {cell.text for cell in routes(snapshots)[0][3:]} == {"0"}
+    snapshots.add(snapshot(12.0, STATUS, counted(300, 51, rejected=5)))
+    assert texts(routes(snapshots)) == [
         ["shop", "vaix", "store", "100", "0", "0"],
         ["-", "no route", "", "2.5", "2.5", "0"],
     ]
-    assert texts(targets(looks))[0] == [
+    assert texts(targets(snapshots))[0] == [
         *("shop/vaix", "paused, held, breaker open, waits 12.0 s", "0.5", "0", "0"),
         *("1,200", "2 h", "3", "3 of 16", "vaix"),
     ]
-    assert texts(targets(looks))[1] == ["shop/old", "orphaned", "0", "0", "0", "0", "", "0", "", ""]
-    assert gateway_line(looks.latest) == "gateway 1.0: ready"
-    assert store_line(looks.latest) == "store sqlite: 3.0 GiB of 6.0 GiB (50 %), full in 12 h at this rate"
+    assert texts(targets(snapshots))[1] == ["shop/old", "orphaned", "0", "0", "0", "0", "", "0", "", ""]
+    assert gateway_line(snapshots.latest) == "gateway 1.0: ready"
+    assert store_line(snapshots.latest) == "store sqlite: 3.0 GiB of 6.0 GiB (50 %), full in 12 h at this rate"
 
 
 def test_a_gateway_that_was_started_again_begins_anew():
     """A counter that fell makes no negative rate; the next reading is compared with that one."""
-    looks = Looks()
-    looks.add(look(10.0, STATUS, counted(1000, 1000)))
-    looks.add(look(11.0, STATUS, counted(10, 0)))
-    assert texts(routes(looks))[0][3] == "0"
-    looks.add(look(12.0, STATUS, counted(30, 0)))
-    assert texts(routes(looks))[0][3] == "20.0"
+    snapshots = Snapshots()
+    snapshots.add(snapshot(10.0, STATUS, counted(1000, 1000)))
+    snapshots.add(snapshot(11.0, STATUS, counted(10, 0)))
+    assert texts(routes(snapshots))[0][3] == "0"
+    snapshots.add(snapshot(12.0, STATUS, counted(30, 0)))
+    assert texts(routes(snapshots))[0][3] == "20.0"
 
 
 # As text

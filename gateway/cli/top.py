@@ -11,7 +11,7 @@ from msgspec import MsgspecError
 
 from gateway.cli.operating import CONFIG, Port, admin_port, target_path
 from gateway.contract import Mappings
-from gateway.top.looks import Look, Looks, look
+from gateway.top.snapshots import Snapshot, Snapshots, snapshot
 
 _PATIENCE: Final = 3.0
 
@@ -24,12 +24,12 @@ _PATIENCE: Final = 3.0
     type=click.FloatRange(0.2, 60.0),
     default=1.0,
     show_default=True,
-    help="Seconds between two looks.",
+    help="Seconds between two snapshots.",
 )
 @click.pass_obj
 def command(mappings: Mappings, path: Path, once: bool, interval: float) -> None:
     """Show rates, errors and lag of each route and target of a running gateway, live."""
-    port = _Looking(admin_port(mappings, path, _PATIENCE))
+    port = _AdminPort(admin_port(mappings, path, _PATIENCE))
     if not once and _on_terminal():
         from gateway.top.live import Top
 
@@ -37,27 +37,27 @@ def command(mappings: Mappings, path: Path, once: bool, interval: float) -> None
         return
     from gateway.top.plain import text
 
-    looks = Looks()
-    looks.add(port.look())
+    snapshots = Snapshots()
+    snapshots.add(port.read())
     time.sleep(interval)
-    looks.add(port.look())
-    click.echo(text(looks))
+    snapshots.add(port.read())
+    click.echo(text(snapshots))
 
 
-class _Looking:
+class _AdminPort:
     """The admin port as `gateway top` uses it; it raises ClickException where the port does not answer."""
 
     def __init__(self, port: Port) -> None:
         self._port = port
         self.url = port.url
 
-    def look(self) -> Look:
+    def read(self) -> Snapshot:
         """Read it."""
         if not self._port.answers():
             raise click.ClickException(f"no gateway answers on {self.url}")
         status, metrics = self._port.ask("GET", "/api/status"), self._port.text("/metrics")
         try:
-            return look(time.monotonic(), status, metrics)
+            return snapshot(time.monotonic(), status, metrics)
         except (MsgspecError, ValueError, KeyError):
             raise click.ClickException(f"{self.url} does not tell what this version's gateway does") from None
 

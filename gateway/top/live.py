@@ -1,4 +1,4 @@
-"""The screen: the readings drawn anew as they come, and keys to sort and to hold a target."""
+"""The screen: the snapshots drawn anew as they come, and keys to sort and to hold a target."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,18 +13,18 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
-from gateway.top.looks import Look, Looks
+from gateway.top.snapshots import Snapshot, Snapshots
 from gateway.top.tables import ROUTES, TARGETS, WORDS, Cell, Row, gateway_line, routes, store_line, targets
 
 _ALARM: Final = "bold red"
 
 
-class Looking(Protocol):
+class AdminPort(Protocol):
     """The admin port of a gateway; it raises ClickException where that does not answer."""
 
     url: str
 
-    def look(self) -> Look:
+    def read(self) -> Snapshot:
         """Read it."""
 
     def hold(self, target: str, *, paused: bool) -> None:
@@ -143,11 +143,11 @@ class Top(App[None]):
     #targets { height: 1fr; }
     """
 
-    def __init__(self, port: Looking, interval: float) -> None:
+    def __init__(self, port: AdminPort, interval: float) -> None:
         super().__init__()
         self._port = port
         self._interval = interval
-        self._looks = Looks()
+        self._snapshots = Snapshots()
         self._looking = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
@@ -173,7 +173,7 @@ class Top(App[None]):
             return
         async with self._looking:
             try:
-                self._looks.add(await asyncio.to_thread(self._port.look))
+                self._snapshots.add(await asyncio.to_thread(self._port.read))
             except click.ClickException as error:
                 self._tell(f"{error.message}; still trying")
                 return
@@ -186,13 +186,13 @@ class Top(App[None]):
         banner.display = bool(trouble)
 
     def _show(self) -> None:
-        one = self._looks.latest
+        one = self._snapshots.latest
         if one is None:
             return
         self.query_one("#gateway", Static).update(Text(f"{gateway_line(one)}   {self._port.url}"))
         self.query_one("#store", Static).update(Text(store_line(one)))
-        self.query_one("#routes", Sheet).show(routes(self._looks))
-        self.query_one("#targets", Sheet).show(targets(self._looks))
+        self.query_one("#routes", Sheet).show(routes(self._snapshots))
+        self.query_one("#targets", Sheet).show(targets(self._snapshots))
 
     def action_sort(self, step: int) -> None:
         """Sort the table that has the focus by another column."""
@@ -209,7 +209,7 @@ class Top(App[None]):
     @work
     async def action_hold(self) -> None:
         """Pause the target under the cursor, or resume it, once that was confirmed."""
-        name, one = self.query_one("#targets", Sheet).chosen, self._looks.latest
+        name, one = self.query_one("#targets", Sheet).chosen, self._snapshots.latest
         told = next((told for told in one.status.targets if told.name == name), None) if one else None
         if told is None:
             return

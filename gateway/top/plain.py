@@ -1,4 +1,4 @@
-"""One reading as text, for scripts and logs."""
+"""One snapshot as text, for scripts and logs."""
 
 from collections.abc import Sequence
 
@@ -6,13 +6,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.top.looks import Looks
+from gateway.top.snapshots import Snapshots
 from gateway.top.tables import ROUTES, TARGETS, WORDS, Row, gateway_line, routes, store_line, targets
 
 
-def text(looks: Looks) -> str:
-    """The latest reading, whole, however wide it gets."""
-    one = looks.latest
+def text(snapshots: Snapshots) -> str:
+    """The latest snapshot, whole, however wide it gets."""
+    one = snapshots.latest
     if one is None:
         return ""
     console = Console(width=400, color_system=None, highlight=False)
@@ -20,9 +20,9 @@ def text(looks: Looks) -> str:
         for shown in (
             Text(gateway_line(one)),
             Text(store_line(one) + "\n"),
-            _table(ROUTES, routes(looks)),
+            _table(ROUTES, routes(snapshots)),
             Text(),
-            _table(TARGETS, targets(looks)),
+            _table(TARGETS, targets(snapshots)),
         ):
             console.print(shown)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

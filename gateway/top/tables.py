@@ -1,11 +1,11 @@
-"""What is shown of the readings: a line about the gateway, one about its store, a table of routes, one of targets."""
+"""What is shown of the snapshots: a line about the gateway, one about its store, a table of routes, one of targets."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
-from gateway.top.looks import Look, Looks, Target, Upstream
+from gateway.top.snapshots import Snapshot, Snapshots, Target, Upstream
 
 _INBOUND: Final = "gateway_inbound_total"
 _DELIVERIES: Final = "gateway_deliveries_total"
@@ -30,13 +30,13 @@ class Cell(Struct, frozen=True):
 Row = tuple[Cell, ...]
 
 
-def gateway_line(one: Look) -> str:
+def gateway_line(one: Snapshot) -> str:
     """How the gateway is, in a line."""
     told = one.status.unready
     return f"gateway {one.status.version}: " + ("ready" if told is None else f"not ready, {told}")
 
 
-def store_line(one: Look) -> str:
+def store_line(one: Snapshot) -> str:
     """How full the store is and how long it lasts, in a line."""
     store = one.status.store
     told = f"store {store.kind}: {_size(store.bytes)}"
@@ -46,28 +46,28 @@ def store_line(one: Look) -> str:
     return told + (", not growing" if hours is None else f", full in {_duration(hours * 3600)} at this rate")
 
 
-def routes(looks: Looks) -> list[Row]:
+def routes(snapshots: Snapshots) -> list[Row]:
     """A row for each route, and one for what no route took."""
-    one = looks.latest
+    one = snapshots.latest
     if one is None:
         return []
-    rows = [_route(looks, told.name, told.accepts, told.mode) for told in one.status.routes]
-    if _NO_ROUTE in looks.names(_INBOUND):
-        rows.append(_route(looks, _NO_ROUTE, "no route", ""))
+    rows = [_route(snapshots, told.name, told.accepts, told.mode) for told in one.status.routes]
+    if _NO_ROUTE in snapshots.names(_INBOUND):
+        rows.append(_route(snapshots, _NO_ROUTE, "no route", ""))
     return rows
 
 
-def targets(looks: Looks) -> list[Row]:
+def targets(snapshots: Snapshots) -> list[Row]:
     """A row for each target, also for orphaned ones."""
-    one = looks.latest
+    one = snapshots.latest
     if one is None:
         return []
     upstreams = {told.name: told for told in one.status.upstreams}
-    return [_target(looks, told, upstreams.get(told.upstream or "")) for told in one.status.targets]
+    return [_target(snapshots, told, upstreams.get(told.upstream or "")) for told in one.status.targets]
 
 
-def _route(looks: Looks, name: str, accepts: str, mode: str) -> Row:
-    rates = [looks.rate(_INBOUND, name), looks.rate(_INBOUND, name, "4"), looks.rate(_INBOUND, name, "5")]
+def _route(snapshots: Snapshots, name: str, accepts: str, mode: str) -> Row:
+    rates = [snapshots.rate(_INBOUND, name), snapshots.rate(_INBOUND, name, "4"), snapshots.rate(_INBOUND, name, "5")]
     return (
         *(Cell(word, word) for word in (name, accepts, mode)),
         _rate(rates[0]),
@@ -76,16 +76,16 @@ def _route(looks: Looks, name: str, accepts: str, mode: str) -> Row:
     )
 
 
-def _target(looks: Looks, told: Target, upstream: Upstream | None) -> Row:
+def _target(snapshots: Snapshots, told: Target, upstream: Upstream | None) -> Row:
     name, oldest = told.name, told.oldest_seconds
     states = list(_states(told, upstream))
     state = ", ".join(states) or "ok"
     return (
         Cell(name, name),
         Cell(state, state, alarming=bool(states)),
-        _rate(looks.rate(_DELIVERIES, name, "delivered")),
-        _rate(looks.rate(_DELIVERIES, name, "retried"), alarming=True),
-        _rate(looks.rate(_DELIVERIES, name, "dead", "lost"), alarming=True),
+        _rate(snapshots.rate(_DELIVERIES, name, "delivered")),
+        _rate(snapshots.rate(_DELIVERIES, name, "retried"), alarming=True),
+        _rate(snapshots.rate(_DELIVERIES, name, "dead", "lost"), alarming=True),
         Cell(f"{told.pending:,}", told.pending),
         Cell("" if oldest is None else _duration(oldest), oldest or 0.0),
         Cell(f"{told.dead:,}", told.dead, alarming=told.dead > 0),

@@ -1,4 +1,4 @@
-"""What was read of the admin port, and the rates between an earlier reading and the latest."""
+"""What was read of the admin port, and the rates between an earlier snapshot and the latest."""
 
 from collections import deque
 from typing import Any, Final
@@ -67,16 +67,16 @@ class Status(Struct, frozen=True):
     store: Store
 
 
-class Look(Struct, frozen=True):
-    """One reading: when, in monotonic seconds, the status, and the counters."""
+class Snapshot(Struct, frozen=True):
+    """One snapshot: when, in monotonic seconds, the status, and the counters."""
 
     at: float
     status: Status
     counts: Counts
 
 
-def look(at: float, status: Any, metrics: str) -> Look:
-    """A reading from the answers of `/api/status` and `/metrics`; raises ValueError for what tells neither."""
+def snapshot(at: float, status: Any, metrics: str) -> Snapshot:
+    """A snapshot from the answers of `/api/status` and `/metrics`; raises ValueError for what tells neither."""
     from prometheus_client.parser import text_string_to_metric_families
 
     counts: Counts = {}
@@ -86,22 +86,22 @@ def look(at: float, status: Any, metrics: str) -> Look:
                 of, by = _COUNTED[sample.name]
                 key = (sample.name, sample.labels[of], sample.labels[by])
                 counts[key] = counts.get(key, 0.0) + sample.value
-    return Look(at, msgspec.convert(status, Status), counts)
+    return Snapshot(at, msgspec.convert(status, Status), counts)
 
 
-class Looks:
-    """The latest readings, over which rates are told."""
+class Snapshots:
+    """The latest snapshots, over which rates are told."""
 
     def __init__(self) -> None:
-        self._kept: deque[Look] = deque(maxlen=_KEPT)
+        self._kept: deque[Snapshot] = deque(maxlen=_KEPT)
 
     @property
-    def latest(self) -> Look | None:
-        """The last reading, if there was one."""
+    def latest(self) -> Snapshot | None:
+        """The last snapshot, if there was one."""
         return self._kept[-1] if self._kept else None
 
-    def add(self, one: Look) -> None:
-        """Take up a reading; where a counter fell the gateway was started again, and older readings tell nothing."""
+    def add(self, one: Snapshot) -> None:
+        """Take up a snapshot; where a counter fell the gateway was started again, and older ones tell nothing."""
         before = self.latest
         if before is not None and any(one.counts.get(key, 0.0) < value for key, value in before.counts.items()):
             self._kept.clear()
