@@ -1,5 +1,6 @@
 """A dry run: what a target would be sent for an inbound, credentials masked; nothing is sent."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import json
@@ -7,7 +8,7 @@ from msgspec.structs import replace
 
 from gateway.contract import Endpoint, Inbound, Outbound, VendorMapping, masked
 from gateway.errors import Malformed
-from gateway.translate import Decoded, Translation, decode
+from gateway.translate import Decoded, Refused, Translation, decode
 
 
 def endpoint_at(source: VendorMapping, path: str) -> Endpoint | None:
@@ -39,11 +40,13 @@ def told(translation: Translation, mapping: VendorMapping) -> dict[str, Any]:
         "requests": [_request(account.sign(outbound, "***")) for outbound in translation.requests],
         "losses": sorted(translation.losses),
         "copied": sorted(translation.copied),
-        "refused": [
-            {"interaction": one.interaction, "reason": one.reason, "fields": list(one.fields)}
-            for one in translation.refused
-        ],
+        "refused": refusals(translation.refused),
     }
+
+
+def refusals(refused: Sequence[Refused]) -> list[dict[str, Any]]:
+    """What a target cannot carry, likewise."""
+    return [{"interaction": one.interaction, "reason": one.reason, "fields": list(one.fields)} for one in refused]
 
 
 def _request(outbound: Outbound) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from gateway.admin.problem import AdminError
 from gateway.admin.recent import KEPT, Recent
 from gateway.admin.status import Status
 from gateway.config.history import Reload
+from gateway.delivery.settle import refused_names
 from gateway.facts import get
 from gateway.model import USER_IDS
 from gateway.tail.seen import Seen, SeenDelivery, SeenInbound
@@ -215,7 +216,7 @@ def _delivery(seen: SeenDelivery) -> dict[str, Any]:
         "answers": [one.outcome if one.status is None else one.status for one in seen.asked],
         "losses": list(seen.losses),
         "copied": list(seen.copied),
-        "refused": list(dict.fromkeys(f"{reason} {','.join(fields)}" for _, reason, fields in seen.refused)),
+        "refused": refused_names(seen.refused),
         "ms": round(seen.seconds * 1000, 3),
     }
 

@@ -94,9 +94,7 @@ def _delivery(gateway: Operated, seen: SeenDelivery) -> dict[str, Any]:
         "answers": _answers(seen.asked),
         "losses": list(seen.losses),
         "copied": list(seen.copied),
-        "refused": [
-            {"interaction": index, "reason": reason, "fields": list(fields)} for index, reason, fields in seen.refused
-        ],
+        "refused": dryrun.refusals(seen.refused),
     }
 
 

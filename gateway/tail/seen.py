@@ -8,10 +8,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.store.contract import Record
+from gateway.translate import Refused, Translation
 
 if TYPE_CHECKING:
     from gateway.delivery.sending import Sent
-    from gateway.translate import Translation
 
 CUT: Final = 16_384
 """Bytes that are kept of a body."""
@@ -64,7 +64,7 @@ class SeenDelivery(Struct, frozen=True, array_like=True, tag="delivery"):
     asked: tuple[Asked, ...]
     losses: tuple[str, ...]
     copied: tuple[str, ...]
-    refused: tuple[tuple[int, str, tuple[str, ...]], ...]
+    refused: tuple[Refused, ...]
     record: Record
 
 
@@ -101,7 +101,7 @@ class Delivered(Struct, frozen=True):
     target: str
     vendor: str
     account: Account
-    translation: "Translation | None"
+    translation: Translation | None
     sent: "Sequence[Sent]"
     outcome: str
     seconds: float
@@ -138,7 +138,7 @@ def seen_delivery(told: Delivered) -> SeenDelivery:
         tuple(_asked(told.sent[:_REQUESTS], told.account)),
         tuple(sorted(found.losses)) if found else (),
         tuple(sorted(found.copied)) if found else (),
-        tuple((one.interaction, one.reason, one.fields) for one in found.refused) if found else (),
+        found.refused if found else (),
         _cut(told.record),
     )
 
