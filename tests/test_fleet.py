@@ -52,6 +52,15 @@ def accepting_processes(parent):
     return [int(child) for child in children if b"accept" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
+async def until_all_accept(port, count):
+    """Wait until so many processes have answered, each known by how the ids of its requests begin."""
+    found = set()
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as answer:
+                found.add(answer.headers["X-Request-Id"][:12])
+
+
 class Running:
     """A gateway of several processes, its sandbox and a client."""
 
@@ -188,6 +197,7 @@ async def test_a_gateway_can_be_started_again_at_once_after_a_kill_9(tmp_path):
     text = CONFIG.format(**filled, key="sandbox-dy-key")
     path.write_text(text.replace('drain_delay = "100ms"', 'drain_delay = "30s"'))
     async with processes.serving(path) as first:
+        await until_all_accept(first.port, 2)
         first.process.kill()
         async with processes.serving(path) as second:
             assert second.port == filled["port"]
