@@ -274,6 +274,19 @@ def test_check_tells_what_a_target_of_a_part_gets(tmp_path, settings, says):
     assert [text for text in says if text not in told] == []
 
 
+def test_check_warns_of_clients_that_need_their_vendors_answer(tmp_path):
+    """In store mode an SDK gets no campaigns and a new visitor hardly ids: the route's line says what to do."""
+    path = tmp_path / "config.toml"
+    sdk = '[upstreams.sdk]\nvendor = "gravity_field_sdk"\napi_key = "k"\nsection = "5f2d8c1ab4e7f90012345678"\n'
+    head = '[[routes]]\nname = "app"\naccepts = "gravity_field_sdk"\nclients = []\n'
+    targets = 'targets = [{ upstream = "sdk", primary = true }]\n'
+    path.write_text(sdk + head + targets)
+    told = invoke("check", "-c", path).stdout
+    assert "ids that the vendor mints, and campaigns that it serves" in told
+    path.write_text(f'{sdk}{head}mode = "forward"\n{targets}')
+    assert "campaigns" not in invoke("check", "-c", path).stdout
+
+
 def test_check_names_every_fault_with_its_line(tmp_path):
     """All mistakes at once, each with file and line; exit code 1, nothing on standard output."""
     path = tmp_path / "broken.toml"

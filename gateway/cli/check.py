@@ -58,8 +58,9 @@ def _route(route: Route, mappings: Mappings) -> Iterator[str]:
         yield from _target(one, source)
     if route.mode == "store" and source.MINTS_USERS:
         yield (
-            "  note: answers before any vendor does; ids that the vendor mints come back only where a new visitor's"
-            ' first inbound is sent on at once; clients that need more want mode = "forward"'
+            "  note: answers before any vendor does; ids that the vendor mints, and campaigns that it serves, come back"
+            " only where a new visitor's first inbound is sent on at once; clients that need more want"
+            ' mode = "forward"'
         )
 
 
