@@ -126,6 +126,8 @@ class Relay:
                 answer = await self._accept(rules, match, await _inbound(request, match), line)
         except GatewayError as error:
             line.error = error.code
+            if dialect is not None:
+                line.vendor = dialect.NAME
             answer = _worded(dialect, error)
         except Exception:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
             self._log.exception("inbound failed", request_id=request.id, route=line.route)

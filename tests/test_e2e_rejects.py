@@ -86,6 +86,7 @@ async def rejected(gateway, vendor, answer, status):
     assert gateway.sandbox.received.entries() == []
     assert gateway.inbounds()[-1]["status"] == status
     assert gateway.inbounds()[-1]["error"]
+    assert gateway.inbounds()[-1]["vendor"] == vendor
     after = await gateway.call(vendor, "POST", FIRST[vendor])
     assert (after.status, after.body) == SUCCESS[vendor]
     await gateway.settled()
