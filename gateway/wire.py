@@ -198,7 +198,8 @@ class Shape(Generic[T]):
     def faults(self, tree: object) -> tuple[Fault, ...]:
         """Every fault of a tree by the Struct's JSON Schema, ordered by path."""
         found = {fault for error in self._validator.iter_errors(tree) for fault in _explain(error)}
-        return tuple(sorted(found))
+        wider = {one for one in found if (narrowed := _without_null(one)) != one and narrowed in found}
+        return tuple(sorted(found - wider))
 
     @cached_property
     def _validator(self) -> Any:
@@ -282,6 +283,11 @@ def _explain(error: Any) -> Iterator[Fault]:
             yield Fault(at(path), f"must match {error.validator_value}")
         case _:
             yield Fault(at(path), str(error.message)[:200])
+
+
+def _without_null(fault: Fault) -> Fault:
+    """The same fault where null would not do either."""
+    return Fault(fault.path, fault.message.replace(" or null, not ", ", not "))
 
 
 def _kind(value: object) -> str:

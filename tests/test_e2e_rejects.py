@@ -361,3 +361,11 @@ async def test_a_flood_of_rejections_leaves_the_good_alone(gateway):
     good = [gateway.call("vaix", "POST", "/api/tracker/events") for _ in range(10)]
     answers = await asyncio.gather(*bad, *good)
     assert [answer.status for answer in answers] == [400] * 100 + [204] * 10
+
+
+async def test_each_fault_is_told_once(gateway):
+    """What two rules of a schema ask of one place is one fault, by the narrower of them."""
+    body = {"user": {"id": 5}, "session": 7, "engagements": [{"type": "CLICK", "decisionId": "d-1"}]}
+    answer = await gateway.post("dynamic_yield", msgspec.json.encode(body))
+    text = await rejected(gateway, "dynamic_yield", answer, 422)
+    assert text == "session: must be object, not number; user.id: must be string or null, not number"
