@@ -4,7 +4,7 @@ import stat
 
 import pytest
 from aiohttp import web
-from gateway_calls import VENDORS
+from gateway_calls import VENDORS, raw
 from operating_calls import DY_PATH, MAPPINGS, SHOP, operated, store_routes
 
 from gateway.config import load
@@ -42,6 +42,13 @@ async def test_a_foreign_name_is_not_answered(gateway):
     await gateway.ask("GET", "/api/status", expect=403, headers={"Host": "shop.example"})
     await gateway.ask("GET", "/api/status", expect=403, headers={"Origin": "https://shop.example"})
     await gateway.ask("GET", "/api/status", headers={"Host": f"localhost:{gateway.admin_port}"})
+
+
+async def test_a_probe_without_a_host_is_answered(gateway):
+    """Balancers ask for health in HTTP/1.0 and name no host, as no browser does."""
+    for method in (b"GET", b"HEAD"):
+        answer = await raw(gateway.admin_port, method + b" /readyz HTTP/1.0\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.0 200 ")
 
 
 async def test_only_the_ports_own_pages_change_something(gateway):

@@ -2,8 +2,9 @@
 
 A web page may make its reader's browser call a name that resolves to this machine (DNS rebinding). Such a call shows
 in its Host, or its Origin, the name of the page's own site: on a loopback host only addresses, `localhost` and the
-configured host are answered. What changes something comes from no other origin than the port's own. Where a token is
-set, all but health, the login and the page itself, which holds no data, asks for it.
+configured host are answered. Who shows no Host, as balancers that speak HTTP/1.0, is no browser. What changes something
+comes from no other origin than the port's own. Where a token is set, all but health, the login and the page itself,
+which holds no data, asks for it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,8 +27,9 @@ def only_own_names(host: str) -> Any:
 
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        shown, origin = request.headers.get("host", ""), request.headers.get("origin")
-        names = [f"//{shown}", *([] if origin is None else [origin])] if is_loopback(host) else []
+        shown, origin = request.headers.get("host"), request.headers.get("origin")
+        named = [None if shown is None else f"//{shown}", origin] if is_loopback(host) else []
+        names = [one for one in named if one is not None]
         if not all(_is_own(name, host) for name in names):
             return refused(403, "the admin port answers only to this machine's own names")
         if request.method not in _READS and origin is not None and _place(origin) != shown:
