@@ -23,13 +23,7 @@ from gateway.delivery.keeping import inbound_id, record_of
 from gateway.delivery.sending import Sent
 from gateway.delivery.settle import refused_names
 from gateway.delivery.upstream import Upstream
-from gateway.errors import (
-    GatewayError,
-    Overloaded,
-    RateLimited,
-    WrongContentType,
-    WrongMethod,
-)
+from gateway.errors import GatewayError, Overloaded, RateLimited, WrongContentType, WrongMethod
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.model import identified

@@ -4,9 +4,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 
-from gateway.contract import (
-    Endpoint,
-)
+from gateway.contract import Endpoint
 from gateway.model import Action
 from gateway.wire import Shape
 from mappings import _catalogue as catalogue

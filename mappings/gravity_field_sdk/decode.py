@@ -5,9 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from gateway.contract import (
-    Inbound,
-)
+from gateway.contract import Inbound
 from gateway.model import (
     NO_DEVICE,
     NO_PAGE,
