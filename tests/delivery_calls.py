@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from aiohttp import web
 from gateway_calls import Gateway, aiohttp, settings
+from waiting import until
 
 from gateway.config import load
 from gateway.service import Service
@@ -118,13 +119,6 @@ class Storing(Gateway):
     def deliveries(self, target):
         """The log's lines of a target's finished deliveries."""
         return [line for line in self.lines if line["event"] == "delivery" and line["target"] == target]
-
-
-async def until(holds, seconds=20):
-    """Wait for something that must come; the time is only there to end a test that would never."""
-    async with asyncio.timeout(seconds):
-        while not (await found if asyncio.iscoroutine(found := holds()) else found):  # noqa: ASYNC110  # of many kinds
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

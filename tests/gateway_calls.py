@@ -7,6 +7,7 @@ import aiohttp
 import msgspec
 import structlog
 from sandbox_calls import BODIES, QUERY
+from waiting import until
 
 from gateway.config import load
 from gateway.sandbox import Sandbox
@@ -171,10 +172,12 @@ class Gateway:
 
     async def settled(self):
         """Returns when nothing that was kept waits to be delivered any more."""
-        async with asyncio.timeout(10):
-            store = self.service.store
-            while [one for one in store.targets() if (await store.backlog(one)).pending]:  # noqa: ASYNC110  # nothing says so
-                await asyncio.sleep(0.005)
+        store = self.service.store
+
+        async def is_idle():
+            return not [one for one in store.targets() if (await store.backlog(one)).pending]
+
+        await until(is_idle)
 
     def inbounds(self):
         """The canonical lines."""

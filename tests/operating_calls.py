@@ -9,6 +9,7 @@ import structlog
 from click.testing import CliRunner
 from gateway_calls import KEY, KEYS, VENDORS, upstream
 from sandbox_calls import BODIES
+from waiting import until
 
 from gateway.cli import gateway as commands
 from gateway.config import load
@@ -90,9 +91,7 @@ class Operated:
 
     async def until(self, condition):
         """Wait until an asynchronous condition holds."""
-        async with asyncio.timeout(10):
-            while not await condition():  # noqa: ASYNC110  # what is waited for is in other processes' reach alone
-                await asyncio.sleep(0.02)
+        await until(condition)
 
     async def settled(self):
         """Wait until nothing is pending."""

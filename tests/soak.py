@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import random
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -30,7 +29,7 @@ from pathlib import Path
 import aiohttp
 from gateway_calls import KEY, KEYS, upstream
 from msgspec import Struct
-from processes import COMMAND, environment
+from processes import COMMAND, environment, free_port
 
 from gateway.sandbox import Sandbox
 from gateway.sandbox.faults import Rule
@@ -125,7 +124,7 @@ class Soak:
         self._acknowledged = set()
         self._sent = 0
         self._config = folder / "config.toml"
-        self._ports = _free_port(), _free_port()
+        self._ports = free_port(), free_port()
         self._answered = asyncio.Event()
         self._workers = 1
         self._process = None
@@ -307,11 +306,6 @@ class Soak:
 def bound(result):
     """How many may have gone twice at most: two targets' windows for each kill."""
     return result.rounds * len(VENDORS) * SIZE
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def main():

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ import aiohttp
 import processes
 import pytest
 from admin_calls import watching
+from processes import free_port
+from waiting import until
 
 from gateway.sandbox import Sandbox
 
@@ -40,11 +41,6 @@ clients = ["shop"]
 [[routes.targets]]
 upstream = "dy"
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def accepting_processes(parent):
@@ -91,11 +87,6 @@ class Running:
             text = await answer.text()
         return sum(float(value) for value in re.findall(rf"^{name}{{.*}} (\S+)$", text, re.MULTILINE))
 
-    async def until(self, holds, seconds=15):
-        async with asyncio.timeout(seconds):
-            while not await holds():  # noqa: ASYNC110  # what is waited for happens in other processes
-                await asyncio.sleep(0.05)
-
 
 @asynccontextmanager
 async def serving(folder, workers, sandbox=None):
@@ -140,7 +131,7 @@ async def test_every_click_is_delivered_and_counted_once(tmp_path):
         async def counted():
             return await gateway.counted("gateway_inbound_total") == 40
 
-        await gateway.until(counted)
+        await until(counted)
         assert len(accepting_processes(gateway.process.pid)) == 2
     assert gateway.process.returncode == 0
 
@@ -154,7 +145,7 @@ async def test_a_killed_process_is_started_again_and_stays_in_the_sum(tmp_path):
         async def all_counted():
             return await gateway.counted("gateway_inbound_total") == 20
 
-        await gateway.until(all_counted)
+        await until(all_counted)
         first = accepting_processes(gateway.process.pid)
         os.kill(first[0], signal.SIGKILL)
 
@@ -162,7 +153,7 @@ async def test_a_killed_process_is_started_again_and_stays_in_the_sum(tmp_path):
             now = accepting_processes(gateway.process.pid)
             return len(now) == 2 and first[0] not in now
 
-        await gateway.until(replaced)
+        await until(replaced)
         assert await gateway.counted("gateway_inbound_total") == 20
         statuses = []
         for _ in range(20):
@@ -212,7 +203,7 @@ async def test_all_processes_take_up_a_changed_configuration(tmp_path):
             return await gateway.click() == 401
 
         for _ in range(5):
-            await gateway.until(refused)
+            await until(refused)
 
 
 async def test_what_every_process_accepts_is_shown_to_who_watches(tmp_path):
@@ -235,7 +226,7 @@ async def test_what_every_process_accepts_is_shown_to_who_watches(tmp_path):
                     now = accepting_processes(gateway.process.pid)
                     return len(now) == 2 and not set(first) & set(now) and await gateway.answers()
 
-                await gateway.until(are_replaced)
+                await until(are_replaced)
         opened = await gateway.ask(f"/api/tail/{told['request_id']}")
         assert opened["inbound"]["body"] == CLICK
         assert opened["deliveries"][0]["answers"][0]["status"] == 204
@@ -280,12 +271,12 @@ async def test_in_forward_mode_too_the_parent_knows_all(tmp_path):
             modes = {route["mode"] for route in (await gateway.ask("/api/status"))["routes"]}
             return modes == {"forward"} and await gateway.click(path="/other" + PATH) == 422
 
-        await gateway.until(is_forwarded)
+        await until(is_forwarded)
 
         async def is_told():
             return bool((await gateway.ask("/api/samples?target=other/gf"))["kinds"])
 
-        await gateway.until(is_told)
+        await until(is_told)
         (kind,) = (await gateway.ask("/api/samples?target=other/gf"))["kinds"]
         assert (kind["reason"], kind["fields"], kind["samples"][0]["body"]) == ("missing", ["page.location"], CLICK)
         await gateway.sandbox.stop()
@@ -296,7 +287,7 @@ async def test_in_forward_mode_too_the_parent_knows_all(tmp_path):
             dy = next(one for one in (await gateway.ask("/api/status"))["upstreams"] if one["name"] == "dy")
             return dy["breaker_open"] and await gateway.counted("gateway_breaker_open") == 1
 
-        await gateway.until(is_open)
+        await until(is_open)
 
 
 class _Down:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from delivery_calls import CLICK, KEY, account, click, stored, storing, until, vendor
+from delivery_calls import CLICK, KEY, account, click, stored, storing, vendor
+from waiting import until
 
 from gateway.store.contract import Filter
 

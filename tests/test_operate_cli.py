@@ -1,11 +1,10 @@
 """The commands that operate a gateway: against one that runs, and against the store of one that does not."""
 
-import socket
-
 import msgspec
 import pytest
 from gateway_calls import VENDORS
 from operating_calls import MAPPINGS, SHOP, command, operated, store_routes, written
+from processes import free_port
 
 from gateway.cli import _COMMANDS
 from gateway.config import load
@@ -46,13 +45,6 @@ async def buried(gateway, count):
     for number in range(count):
         await gateway.click(f"u-{number}", f"r-{number}")
     return await gateway.dead(count)
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 async def stopped(folder, clicks, **more):

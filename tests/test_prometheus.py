@@ -6,7 +6,6 @@
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ import aiohttp
 import pytest
 from observed import ALERTS, alerts, concrete, queries
 from operating_calls import SHOP, Operated, written
-from processes import ROOT, serving
+from processes import ROOT, free_port, serving
 
 from gateway.sandbox import Sandbox
 from gateway.sandbox.faults import Rule
@@ -42,13 +41,6 @@ def promtool(*arguments):
     ran = subprocess.run([program("promtool"), *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
-
-
-def free_port():
-    """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 class Prometheus:

@@ -5,8 +5,9 @@ import os
 import signal
 
 import pytest
-from delivery_calls import CLICK, KEY, account, click, settings, stored, storing, until, vendor
+from delivery_calls import CLICK, KEY, account, click, settings, stored, storing, vendor
 from processes import serving as serving_process
+from waiting import until
 
 from gateway import serving
 from gateway.store.contract import Filter

@@ -4,8 +4,9 @@ import time
 
 import pytest
 from aiohttp import web
-from delivery_calls import CLICK, KEY, account, click, stored, storing, until, vendor
+from delivery_calls import CLICK, KEY, account, click, stored, storing, vendor
 from sandbox_calls import BODIES
+from waiting import until
 
 from gateway.store.contract import Filter, Record
 

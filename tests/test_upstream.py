@@ -6,7 +6,8 @@ import msgspec
 import pytest
 import structlog
 from aiohttp import web
-from delivery_calls import until, vendor
+from delivery_calls import vendor
+from waiting import until
 
 from gateway.config.settings import Upstream as Settings
 from gateway.config.structs import Retry

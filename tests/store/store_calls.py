@@ -1,6 +1,5 @@
 """Stores to test, records to put in, and short names for what is done with them."""
 
-import asyncio
 import time
 
 import structlog
@@ -102,13 +101,6 @@ async def drained(store, target="shop/a", count=256):
         for entry in entries:
             store.ack(target, entry)
     return found
-
-
-async def until(condition, seconds=10.0):
-    """Wait until something holds; fails loudly when it never does."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # it has no event
-            await asyncio.sleep(0.01)
 
 
 def logged():

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 import structlog
 from msgspec.structs import replace
-from store_calls import A, B, drained, letter, record, texts, until
+from store_calls import A, B, drained, letter, record, texts
+from waiting import until
 
 from gateway.errors import StoreFull
 from gateway.store.contract import Attempt, DeadGroup, Filter, Lane

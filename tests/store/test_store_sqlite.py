@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import structlog
 from msgspec.structs import replace
-from store_calls import A, B, SqliteEngine, drained, letter, record, texts, until
+from store_calls import A, B, SqliteEngine, drained, letter, record, texts
+from waiting import until
 
 from gateway.errors import StoreFull, StoreUnusable
 from gateway.store import schema, sqlite
