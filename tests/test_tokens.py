@@ -5,8 +5,11 @@ import asyncio
 import aiohttp
 import pytest
 from aioresponses import CallbackResult, aioresponses
+from waiting import until
 
 from gateway.contract import ClientCredentials, Secret
+from gateway.delivery.granted import ByToken, Granted
+from gateway.delivery.http.tls import Trust
 from gateway.delivery.tokens import TokenSource
 from gateway.errors import NoToken
 
@@ -66,23 +69,25 @@ async def test_asks_as_the_vendor_documents(mocked, session):
     assert asked["allow_redirects"] is False
 
 
-async def test_concurrent_calls_share_one_request(mocked, session):
+def granted():
+    return Granted(GRANT, 5.0, Trust(), None)
+
+
+async def test_all_who_wait_share_one_request(mocked):
     """However many wait for a token, it is asked for once."""
-    endpoint, source = Endpoint(mocked), TokenSource(GRANT)
-    tokens = await asyncio.gather(*[source.token(session) for _ in range(50)])
+    endpoint, account = Endpoint(mocked), granted()
+    tokens = await asyncio.gather(*[account.fetch() for _ in range(50)])
     assert set(tokens) == {"token-1"}
     assert len(endpoint.asked) == 1
 
 
-async def test_a_caller_that_gives_up_does_not_take_the_token_from_the_others(mocked, session):
-    """The request goes on when the one who began it is cancelled."""
-    endpoint, source = Endpoint(mocked), TokenSource(GRANT)
-    first = asyncio.create_task(source.token(session))
-    await asyncio.sleep(0)
-    second = asyncio.create_task(source.token(session))
-    await asyncio.sleep(0)
+async def test_an_outbound_that_is_broken_off_does_not_take_the_token_from_the_others(mocked):
+    """The request goes on when the outbound that began it is cancelled."""
+    endpoint, account, sent = Endpoint(mocked), granted(), []
+    first, _ = (ByToken(account, lambda token, _, name=name: sent.append((name, token)), sent.append) for name in "ab")
     first.cancel()
-    assert await second == "token-1"
+    await until(lambda: sent)
+    assert sent == [("b", "token-1")]
     assert len(endpoint.asked) == 1
 
 
@@ -154,16 +159,16 @@ async def test_a_new_token_that_is_refused_is_kept(mocked, session, clock):
         ({"exception": ConnectionResetError()}, "gave no answer"),
     ],
 )
-async def test_a_failure_says_what_it_is_and_is_tried_again(mocked, session, answer, says):
+async def test_a_failure_says_what_it_is_and_is_tried_again(mocked, answer, says):
     """Whatever the endpoint does, every caller gets NoToken without a credential in it; the next one asks anew."""
     mocked.post(URL, **answer)
     Endpoint(mocked)
-    source = TokenSource(GRANT)
-    found = await asyncio.gather(*[source.token(session) for _ in range(3)], return_exceptions=True)
+    account = granted()
+    found = await asyncio.gather(*[account.fetch() for _ in range(3)], return_exceptions=True)
     assert [type(one) for one in found] == [NoToken] * 3
     assert says in str(found[0])
     assert "secret" not in str(found[0])
-    assert await source.token(session) == "token-1"
+    assert await account.fetch() == "token-1"
 
 
 async def test_a_failed_renewal_does_not_pass_for_a_token(mocked, session, clock):

@@ -1,6 +1,5 @@
-"""OAuth 2 client-credentials tokens: fetched, cached, refreshed before they expire, one refresh at a time."""
+"""OAuth 2 client-credentials tokens: fetched, cached, renewed before they expire."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Annotated, Final
@@ -35,7 +34,6 @@ class TokenSource:
         self._clock = clock
         self._token = ""
         self._issued_at = self._renew_at = 0.0
-        self._refreshing: asyncio.Task[None] | None = None
 
     @property
     def current(self) -> str:
@@ -48,23 +46,15 @@ class TokenSource:
         return self._token if self._clock() < self._renew_at else ""
 
     async def token(self, session: aiohttp.ClientSession) -> str:
-        """A token that is valid for some time yet; raises NoToken when none can be had."""
+        """A token that is valid for some time yet; raises NoToken when none can be had. Asked for once at a time."""
         if not self.usable:
-            if self._refreshing is None:
-                self._refreshing = asyncio.create_task(self._refresh(session))
-                self._refreshing.add_done_callback(self._refreshed)
-            await asyncio.shield(self._refreshing)
+            await self._refresh(session)
         return self._token
 
     def forget(self, token: str) -> None:
         """Ask for a new token next time: the vendor refused this one, which it knew before."""
         if token == self._token and self._clock() - self._issued_at >= _YOUNG:
             self._token = ""
-
-    def _refreshed(self, task: asyncio.Task[None]) -> None:
-        self._refreshing = None
-        if not task.cancelled():
-            task.exception()
 
     async def _refresh(self, session: aiohttp.ClientSession) -> None:
         grant = self._grant
