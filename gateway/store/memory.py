@@ -1,4 +1,4 @@
-"""The log in memory: for tests, and to measure what the disk costs. Nothing survives the process."""
+"""The log in memory, for tests of what every engine must do. Nothing survives the process."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
