@@ -59,8 +59,8 @@ class Pace:
         self._troubled_at = 0.0
         self._probe_at = 0.0
         self._probes = 0
-        self.told: Callable[[Trouble | None, Ended], object] | None = None
-        """Who is told when the trouble changes, and by which attempt it did."""
+        self.told: Callable[[Trouble | None, Outcome, int | None], object] | None = None
+        """Who is told when the trouble changes, and by the outcome and status of which attempt."""
 
     @property
     def trouble(self) -> Trouble | None:
@@ -159,12 +159,16 @@ class Pace:
                 self._failures += 1 if ended.status != 429 or at_bottom else 0
         self._probe(ended, now, was_in_trouble=before is not None)
         if self.told is not None and self.trouble != before:
-            self.told(self.trouble, ended)
+            self.told(self.trouble, ended.outcome, ended.status)
 
     def accept(self) -> None:
         """The vendor took what was sent: no trouble is left, and there may be room for more."""
-        self._failures = 0
-        self._doubters.clear()
+        if self._failures or self._doubters:
+            was_in_trouble = self.in_trouble
+            self._failures = 0
+            self._doubters.clear()
+            if self.told is not None and was_in_trouble:
+                self.told(None, "accepted", None)
         self._grow()
 
     def pause(self, seconds: float, now: float) -> None:

@@ -15,7 +15,7 @@ from gateway.delivery.granted import ByToken, Granted, Sending
 from gateway.delivery.http.client import Client, Limits
 from gateway.delivery.http.exchange import Outcome
 from gateway.delivery.http.tls import Trust
-from gateway.delivery.pace import Ended, Pace, Trouble
+from gateway.delivery.pace import Pace, Trouble
 from gateway.delivery.sending import Sent
 from gateway.errors import Ambiguous, DeliveryFailed
 
@@ -104,12 +104,12 @@ class Upstream:
             await asyncio.wait([self._tokens.fetching])
             await self._client.close()
 
-    def _trouble_changed(self, trouble: Trouble | None, by: Ended) -> None:
+    def _trouble_changed(self, trouble: Trouble | None, outcome: str, status: int | None) -> None:
         """Tell whoever reads the log that deliveries wait, and that they go on."""
         if trouble is None:
             self._log.info("upstream recovered", upstream=self.name)
         else:
-            self._log.warning("upstream in trouble", upstream=self.name, why=trouble, last=by.outcome, status=by.status)
+            self._log.warning("upstream in trouble", upstream=self.name, why=trouble, last=outcome, status=status)
 
     def _post(self, outbound: Outbound, token: str | None, ended: Callable[[Outcome], object]) -> Sending:
         """Sign and send; a mapping's mistake must cost neither the lease nor the caller's answer."""
