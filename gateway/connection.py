@@ -162,10 +162,11 @@ class Connection(RequestHandler):
         self._request_in_progress, self._taken = True, payload
         try:
             answer = await self._server.take(self, message, payload)
-            close = message.should_close or self._server.closing or payload.exception() is not None
+            close = message.should_close or self._server.closing or answer.status == 408
+            close = close or payload.exception() is not None
             if self.transport is None:
                 return False
-            self.transport.write(_rendered(answer, message, close=close or answer.status == 408))
+            self.transport.write(_rendered(answer, message, close=close))
             if self._paused:
                 await self._drain_helper()
         except ConnectionError:
@@ -176,7 +177,7 @@ class Connection(RequestHandler):
                 self._handler_waiter.set_result(None)
         if self._upgrade:
             self._stay()
-        if close or self._close or answer.status == 408 or not await self._is_read(payload):
+        if close or self._close or not await self._is_read(payload):
             return False
         self._wait_for_more()
         return True
