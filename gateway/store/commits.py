@@ -18,7 +18,7 @@ from gateway.store.log import Batch, Log, Row
 
 _LAZY: Final = 0.02
 """Seconds that acknowledgements wait for an append to share a commit with."""
-_CROWD: Final = 4
+_CROWD: Final = 16
 """Inbounds in one commit from which on many callers are at it, and the next commit is worth a wait for more."""
 _CROWDED: Final = 0.002
 """Seconds from the beginning of one such commit to that of the next: each costs as much as dozens of inbounds."""
