@@ -99,10 +99,7 @@ class Load:
             found.failed += status not in (200, 204)
 
     async def _exchange(self, request: bytes) -> int:
-        if self._free:
-            reader, writer = self._free.pop()
-        else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._idle() or await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
@@ -113,6 +110,15 @@ class Load:
             raise
         self._free.append((reader, writer))
         return int(head[9:12])
+
+    def _idle(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The free connection that was used last; those that were idle for too long are closed on the other side."""
+        while self._free:
+            reader, writer = self._free.pop()
+            if not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
 
 if __name__ == "__main__":
