@@ -49,6 +49,12 @@ async def browsing():
             await browser.close()
 
 
+_STILL = """() => Promise.all(document.getAnimations()
+    .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+    .map((one) => one.finished.catch(() => null)))"""
+"""What moves to an end has come to it: colours are judged as they stay."""
+
+
 class Console:
     """A page of the console, and everything that it complained of."""
 
@@ -90,6 +96,7 @@ class Console:
 
     async def barriers(self):
         """What keeps people out, by axe's serious and critical rules."""
+        await self.page.evaluate(_STILL)
         await self.page.evaluate(needed(AXE, "axe-core is not installed: `make check` does").read_text())
         found = await self.page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
         return [
