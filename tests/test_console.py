@@ -61,7 +61,7 @@ async def test_flow_shows_routes_with_what_flows_to_their_targets(console, gatew
     assert await console.page.locator(".edge:not(.still)").count() == 2
     await console.page.locator(".target-name > a", has_text="shop/vaix").click()
     await console.until(
-        "/received[^]*?\\n3\\n[^]*delivered[^]*?\\n3\\n/.test(document.querySelector('.funnel').innerText)"
+        "/received[^]*?\\n3\\n[^]*delivered[^]*?\\n3\\n/.test(document.querySelector('.funnel')?.innerText)"
     )
 
 
@@ -96,7 +96,7 @@ async def test_a_target_is_steered(console, gateway):
 async def test_the_tail_shows_what_passes_and_opens_it(console, gateway):
     """An inbound stands there with its targets' outcomes; opened it tells what came, was meant, sent and answered."""
     await console.open("tail")
-    await console.until("document.querySelector('.news').innerText.includes('live')")
+    await console.until("document.querySelector('.news')?.innerText.includes('live')")
     await gateway.click("u-7", "r-7", context={"device": {"ip": "203.0.113.7"}})
     row = console.page.locator("tr", has_text="u-7")
     await row.get_by_text("vaix: delivered").wait_for()
