@@ -12,7 +12,7 @@ from gateway.delivery.upstream import Pulse, Upstream
 from gateway.limits import RateLimit
 from gateway.log import sampler
 from gateway.observers import Observers
-from gateway.relay import OPEN, Keeper, Rules
+from gateway.relay import OPEN, Counts, Keeper, Rules
 from gateway.routing import Table
 from gateway.server import PublicServer
 
@@ -29,6 +29,7 @@ class Accepting:
         self._config = config
         self._mappings = mappings
         self._parts = seen.parts
+        self._metrics = seen.metrics
         self._upstreams: dict[str, Upstream] = {}
         self._relay = seen.parts.relay(self._rules(config), keeper, seen.metrics, seen.tail)
         self._public = PublicServer(self._relay, config.server)
@@ -71,4 +72,12 @@ class Accepting:
         limits = {name: RateLimit(client.rate_limit) for name, client in config.clients.items() if client.rate_limit}
         limits[OPEN] = RateLimit(_OPEN_RATE)
         logs, privacy = sampler(config.log.requests), privacy_at_rest(config.privacy)
-        return Rules(table, self._upstreams, limits, logs, privacy)
+        return Rules(table, self._upstreams, limits, logs, privacy, self._counts(config))
+
+    def _counts(self, config: Config) -> Counts:
+        metrics, targets = self._metrics, [one.target for route in config.routes for one in route.targets]
+        return Counts(
+            {one.name: metrics.route(one.name, one.accepts) for one in config.routes},
+            {one.name: metrics.target(one.name, one.mapping.NAME) for one in targets},
+            {name: metrics.upstream(name) for name in config.upstreams},
+        )

@@ -65,7 +65,8 @@ class Delivering:
     def _shed(self, target: str, count: int) -> None:
         """Count what a target passed over."""
         if target in self.workers:
-            self._seen.metrics.given_up(target, self.workers[target].upstream.mapping.NAME, "shed", count)
+            vendor = self.workers[target].upstream.mapping.NAME
+            self._seen.metrics.target(target, vendor).given_up("shed", count)
 
     def _begin(self, config: Config) -> None:
         """Start a worker for every target that has none."""

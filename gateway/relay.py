@@ -25,7 +25,7 @@ from gateway.delivery.settle import refused_names
 from gateway.delivery.upstream import Upstream
 from gateway.errors import GatewayError, Overloaded, RateLimited, WrongContentType, WrongMethod
 from gateway.limits import RateLimit
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, RouteCounts, TargetCounts, UpstreamCounts
 from gateway.model import identified
 from gateway.routing import Match, Route, RouteTarget, Table
 from gateway.shaping import Privacy
@@ -74,6 +74,14 @@ class Line(Struct):
         self.losses, self.copied, self.refused = translation.losses, translation.copied, translation.refused
 
 
+class Counts(Struct, frozen=True):
+    """What inbounds are counted by, each by the name of its route, target or upstream."""
+
+    routes: Mapping[str, RouteCounts]
+    targets: Mapping[str, TargetCounts]
+    upstreams: Mapping[str, UpstreamCounts]
+
+
 class Rules(Struct, frozen=True):
     """What a configuration says of inbounds; a reload replaces it whole, and who began under the old ends under it."""
 
@@ -81,7 +89,8 @@ class Rules(Struct, frozen=True):
     upstreams: Mapping[str, Upstream]
     limits: Mapping[str, RateLimit]
     logs: Callable[[int], bool]
-    at_rest: Privacy | None = None
+    at_rest: Privacy | None
+    counts: Counts
 
 
 class Keeper(Protocol):
@@ -128,7 +137,8 @@ class Relay:
             line.error = "internal"
             answer = _worded(dialect, GatewayError("the gateway failed"))
         seconds = time.perf_counter() - started
-        self._metrics.inbound(line.route, line.vendor, answer.status, seconds)
+        counts = rules.counts.routes.get(line.route) or self._metrics.route(line.route, line.vendor)
+        counts.inbound(answer.status, seconds)
         if self._tail.is_watched:
             self._tail.inbound(line, answer.status, seconds)
         if rules.logs(answer.status):
@@ -151,14 +161,14 @@ class Relay:
         else:
             await self._keeper.append(record)
             answer = match.source.success()
-        self._metrics.interactions(match.route.name, decoded)
+        rules.counts.routes[match.route.name].interactions(decoded.interactions)
         return answer
 
     async def _forward(self, rules: Rules, match: Match, decoded: Decoded, record: Record, line: Line) -> Answer:
         """The others' copy kept, the primary asked, its answer worded; what it could not take is kept too."""
         primary = next(one for one in match.route.targets if one.primary)
         others = [one for one in match.route.targets if not one.primary]
-        keeping = asyncio.create_task(self._keep(record, others)) if others else None
+        keeping = asyncio.create_task(self._keep(rules, record, others)) if others else None
         asked = await self._ask(rules, primary, Kept(record, decoded), line)
         if keeping is not None:
             line.targets |= dict.fromkeys([one.target.name for one in others], "kept" if await keeping else "lost")
@@ -179,7 +189,7 @@ class Relay:
         if primary.on_failure == "store" and worth_keeping(asked.sent):
             later = left(asked.sent, ambiguous=rules.upstreams[primary.upstream].settings.retry.ambiguous)
         untold = asked.untold if later or len(asked.accepted) == len(asked.sent) > 0 else []
-        is_kept = bool(later or untold) and await self._keep(record, [primary], [*later, *untold])
+        is_kept = bool(later or untold) and await self._keep(rules, record, [primary], [*later, *untold])
         if later and is_kept:
             line.targets[primary.target.name] += ",kept"
             if not asked.accepted:
@@ -197,7 +207,7 @@ class Relay:
         indices = sorted({*later, *asked.untold})
         if asked.accepted:
             if indices:
-                await self._keep(kept.record, [minting], indices)
+                await self._keep(rules, kept.record, [minting], indices)
             return word(match.source, minting, asked, kept=True)
         if asked.sent and not later:
             return word(match.source, minting, asked, kept=False)
@@ -210,22 +220,26 @@ class Relay:
         """The target whose answer the caller waits for, asked; counted and noted."""
         started, upstream, target = time.perf_counter(), rules.upstreams[primary.upstream], primary.target
         translation = translate(kept.decoded, target)
-        self._metrics.translated(target.name, translation, kept.record)
+        counts = rules.counts.targets[target.name]
+        counts.translated(translation, kept.record)
         spare = primary.on_failure == "store"
         sent = await ask(translation.requests, upstream, kept.record.request_id, spare=spare)
+        answers = rules.counts.upstreams[upstream.name]
         for one in sent:
-            self._metrics.answered(upstream.name, one)
+            answers.answered(one)
         outcome, seconds = "nothing", time.perf_counter() - started
         if sent:
             outcome = "delivered" if all(one.accepted for one in sent) else "retried"
-            self._metrics.delivered(target.name, target.mapping.NAME, outcome, seconds)
+            counts.delivered(outcome, seconds)
         if self._tail.is_watched:
             told = (kept.record, target.name, target.mapping.NAME, upstream, translation, sent, outcome, seconds)
             self._tail.delivery(Delivered(*told))
         line.tell(target.name, translation, sent)
         return Asked(translation, sent)
 
-    async def _keep(self, record: Record, targets: Sequence[RouteTarget], indices: Sequence[int] | None = None) -> bool:
+    async def _keep(
+        self, rules: Rules, record: Record, targets: Sequence[RouteTarget], indices: Sequence[int] | None = None
+    ) -> bool:
         """Keep a copy that the caller does not wait for; a failure is loud and counted, but not the caller's."""
         names = tuple(one.target.name for one in targets)
         meant = None if indices is None else tuple(sorted(set(indices)))
@@ -233,8 +247,8 @@ class Relay:
             await self._keeper.append(replace(record, to=names, indices=meant))
         except Exception as error:  # noqa: BLE001  # whatever the store fails of, the primary's answer still goes out
             self._log.error("copy lost", request_id=record.request_id, targets=names, reason=str(error))
-            for one in targets:
-                self._metrics.given_up(one.target.name, one.target.mapping.NAME, "lost")
+            for name in names:
+                rules.counts.targets[name].given_up("lost")
             return False
         return True
 

@@ -104,15 +104,28 @@ async def test_what_happens_is_counted(tmp_path):
 def test_what_several_processes_counted_is_summed():
     """Another process's last word stays in the sum, labels that only it met too; told twice it counts once."""
     mine, other = Metrics(), Metrics()
-    mine.inbound("shop", "vaix", 204, 0.01)
-    other.inbound("shop", "vaix", 204, 0.02)
-    other.inbound("site", "auxia", 200, 0.02)
+    mine.route("shop", "vaix").inbound(204, 0.01)
+    other.route("shop", "vaix").inbound(204, 0.02)
+    other.route("site", "auxia").inbound(200, 0.02)
     for _ in range(2):
         mine.absorb("worker-1", list(other.samples()))
     samples = Samples(mine.text([]).decode())
     assert samples("gateway_inbound_total", route="shop", vendor="vaix", status="204") == 2
     assert samples("gateway_inbound_total", route="site", vendor="auxia", status="200") == 1
     assert samples("gateway_inbound_seconds_count") == 3
+
+
+def test_any_number_of_names_is_counted():
+    """However many properties callers invent, each loss counts once for its delivery, and no name is a label."""
+    metrics = Metrics()
+    for number in range(3000):
+        losses = frozenset({f"properties.{number}", f"properties.x{number}", "user.id"})
+        record = Record(number, f"r-{number}", None, "shop", "vaix", "events", {}, {}, b"{}")
+        metrics.target("shop/vaix", "vaix").translated(Translation((), (), losses, frozenset()), record)
+    samples = Samples(metrics.text([]).decode())
+    assert samples("gateway_losses_total", target="shop/vaix", field="properties") == 3000
+    assert samples("gateway_losses_total", target="shop/vaix", field="user.id") == 3000
+    assert len([name for name, _ in samples.labels if name == "gateway_losses_total"]) == 2
 
 
 async def test_what_dies_unsent_is_counted(tmp_path):

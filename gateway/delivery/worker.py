@@ -84,6 +84,8 @@ class Worker:
         self._store = means.store
         self._gate = upstream.gate
         self._name = settings.target.name
+        self._counts = means.metrics.target(self._name, upstream.mapping.NAME)
+        self._answers = means.metrics.upstream(upstream.name)
         self._under_way: set[Delivery] = set()
         self._calm = asyncio.Event()
         self._aside: deque[Entry] = deque()
@@ -204,7 +206,7 @@ class Worker:
         """What became of one outbound, told to the pace."""
         delivery.sent.append(sent)
         self._gate.pace.release()
-        self.means.metrics.answered(self.upstream.name, sent)
+        self._answers.answered(sent)
         if sent.accepted:
             self._gate.accept()
         else:
@@ -289,19 +291,20 @@ class Worker:
 
     def _tell(self, delivery: Delivery, outcome: str, seconds: float) -> None:
         """Count a delivery, show it to those who watch, and write the one line of one that is finished."""
-        entry, todo, metrics, vendor = delivery.entry, delivery.plan, self.means.metrics, self.upstream.mapping.NAME
+        entry, todo = delivery.entry, delivery.plan
         if todo.requests:
-            metrics.delivered(self._name, vendor, outcome, seconds)
+            self._counts.delivered(outcome, seconds)
         elif outcome == "dead":
-            metrics.given_up(self._name, vendor, outcome)
+            self._counts.given_up(outcome)
         word = outcome if todo.requests or todo.letters else "nothing"
         if self.means.tail.is_watched:
+            vendor = self.upstream.mapping.NAME
             told = (self._name, vendor, self.upstream, todo.translation, delivery.sent, word, seconds)
             self.means.tail.delivery(Delivered(entry.record, *told))
         if outcome == "retried":
             return
         if todo.translation is not None:
-            metrics.translated(self._name, todo.translation, entry.record)
+            self._counts.translated(todo.translation, entry.record)
         if self.means.logs(400 if outcome == "dead" else 200):
             self._write(delivery, word)
 
