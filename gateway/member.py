@@ -95,6 +95,7 @@ class Member:
 
     def skipped(self) -> dict[int, int]:
         """What each watcher was not shown since it was last asked."""
+        self.tail.renew()
         return {number: count for number, one in self.tail.watchers.items() if (count := one.taken_skipped())}
 
     def _watch(self, wanted: dict[int, Wanted]) -> None:

@@ -139,7 +139,7 @@ class Relay:
         seconds = time.perf_counter() - started
         counts = rules.counts.routes.get(line.route) or self._metrics.route(line.route, line.vendor)
         counts.inbound(answer.status, seconds)
-        if self._tail.is_watched:
+        if self._tail.is_watched and self._tail.inbounds.admits(line.request_id):
             self._tail.inbound(line, answer.status, seconds)
         if rules.logs(answer.status):
             self._write(line, request, answer.status, seconds)
@@ -231,7 +231,7 @@ class Relay:
         if sent:
             outcome = "delivered" if all(one.accepted for one in sent) else "retried"
             counts.delivered(outcome, seconds)
-        if self._tail.is_watched:
+        if self._tail.is_watched and self._tail.deliveries.admits(kept.record.request_id):
             told = (kept.record, target.name, target.mapping.NAME, upstream, translation, sent, outcome, seconds)
             self._tail.delivery(Delivered(*told))
         line.tell(target.name, translation, sent)

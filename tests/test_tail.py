@@ -13,10 +13,12 @@ from operating_calls import SHOP, operated
 from gateway.admin import events
 from gateway.admin.recent import KEPT, Recent
 from gateway.member import Member
+from gateway.relay import Line
 from gateway.sandbox.faults import Rule
 from gateway.store.contract import Record
+from gateway.tail import Tail
 from gateway.tail.seen import CUT, Asked, SeenDelivery, SeenInbound
-from gateway.tail.watching import Sampler, Wanted
+from gateway.tail.watching import Sampler, Wanted, Watcher
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0000\u001b[31m</style>'\""
 
@@ -349,6 +351,7 @@ def test_the_same_requests_are_chosen_wherever_they_pass():
         found = set()
         for second in range(4):
             now[0] = float(second)
+            sampler.renew()
             found |= {number for number in range(1000) if sampler.admits(f"r-{second}-{number}") and second > 1}
         chosen.append(found)
         assert sampler.skipped >= 3500
@@ -362,12 +365,74 @@ def test_a_sampler_admits_all_of_little():
     sampler = Sampler(100, lambda: now[0])
     for number in range(5000):
         sampler.admits(str(number))
-    now[0] = 1.0
-    sampler.admits("settles")
-    now[0] = 2.0
+    for second in (1.0, 2.0):
+        now[0] = second
+        sampler.renew()
     skipped = sampler.skipped
     assert all(sampler.admits(str(number)) for number in range(99))
     assert sampler.skipped == skipped
+
+
+def crowd(tail, count):
+    """So many inbounds, as the relay tells them."""
+    for number in range(count):
+        line = Line(f"r-{number}", "shop", "dynamic_yield")
+        if tail.is_watched and tail.inbounds.admits(line.request_id):
+            tail.inbound(line, 204, 0.001)
+
+
+def watcher(now, **wanted):
+    """A watcher on a clock of its own, and what it hears."""
+    heard = []
+    one = Watcher(Wanted(**wanted), heard.append)
+    one.inbounds = Sampler(100, lambda: now[0])
+    return one, heard
+
+
+def test_what_nobody_would_choose_is_counted_and_not_made():
+    """Once the share is known the sieve lets hardly more through than is shown; shown and skipped stay all."""
+    now, tail = [0.0], Tail()
+    one, heard = watcher(now)
+    tail.watch(one)
+    crowd(tail, 5000)
+    assert len(heard) == 100
+    now[0] = 1.0
+    tail.renew()
+    asked = []
+    one.takes_inbound, takes = lambda *given: asked.append(given) or takes(*given), one.takes_inbound
+    crowd(tail, 5000)
+    assert len(asked) < 150
+    tail.renew()
+    assert one.taken_skipped() == 10_000 - len(heard)
+
+
+def test_when_little_passes_again_all_is_shown_again():
+    """The share follows what passes, though the sieve let none of it through to be asked about."""
+    now, tail = [0.0], Tail()
+    one, heard = watcher(now)
+    tail.watch(one)
+    crowd(tail, 5000)
+    for second in (1.0, 2.0):
+        now[0] = second
+        tail.renew()
+    del heard[:]
+    crowd(tail, 80)
+    assert len(heard) == 80
+
+
+def test_a_filter_beside_one_who_sees_a_sample_is_asked_about_all():
+    """Who wants one person's clicks hears all of them, however small the share is that another is shown."""
+    now, tail = [0.0], Tail()
+    tail.watch(watcher(now)[0])
+    crowd(tail, 50_000)
+    now[0] = 1.0
+    tail.renew()
+    one, heard = watcher(now, outcome="accepted")
+    number = tail.watch(one)
+    crowd(tail, 90)
+    assert len(heard) == 90
+    tail.leave(number)
+    assert not all(tail.inbounds.admits(f"r-{number}") for number in range(100))
 
 
 def test_what_can_be_opened_is_bounded():

@@ -149,6 +149,7 @@ class Listener:
 
     def sampling(self) -> bytes:
         """How much of the last second was shown, where it was not all of it, and once when it is all again."""
+        self._gateway.tail.renew()
         skipped = self._watcher.taken_skipped() + self._lost
         told = b""
         if skipped or self._samples:

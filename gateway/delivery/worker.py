@@ -297,10 +297,11 @@ class Worker:
         elif outcome == "dead":
             self._counts.given_up(outcome)
         word = outcome if todo.requests or todo.letters else "nothing"
-        if self.means.tail.is_watched:
+        tail = self.means.tail
+        if tail.is_watched and tail.deliveries.admits(entry.record.request_id):
             vendor = self.upstream.mapping.NAME
             told = (self._name, vendor, self.upstream, todo.translation, delivery.sent, word, seconds)
-            self.means.tail.delivery(Delivered(entry.record, *told))
+            tail.delivery(Delivered(entry.record, *told))
         if outcome == "retried":
             return
         if todo.translation is not None:

@@ -1,4 +1,7 @@
-"""The live tail: what passes, shown to whoever watches; while nobody does, it costs one look at `is_watched`.
+"""The live tail: what passes, shown to whoever watches.
+
+While nobody does, it costs one look at `is_watched`; while somebody does, who has something to show asks the
+sieve first, and makes it only when it may be chosen.
 
 seen        what is shown: an answered inbound, a delivery that came to an end
 watching    who watches: what it wants, and how much of it it can take
@@ -7,7 +10,7 @@ watching    who watches: what it wants, and how much of it it can take
 from collections.abc import Callable
 
 from gateway.tail.seen import Delivered, Line, seen_delivery, seen_inbound
-from gateway.tail.watching import Watcher
+from gateway.tail.watching import Sieve, Watcher
 
 
 class Tail:
@@ -18,6 +21,8 @@ class Tail:
         self.changed: Callable[[], None] = lambda: None
         """Called when watchers come or go."""
         self.watchers: dict[int, Watcher] = {}
+        self.inbounds = Sieve()
+        self.deliveries = Sieve()
         self._number = 0
 
     def watch(self, watcher: Watcher) -> int:
@@ -32,9 +37,21 @@ class Tail:
 
     def put(self, watchers: dict[int, Watcher]) -> None:
         """Show what passes to these watchers and no others."""
+        self.renew()
         self.watchers = watchers
         self.is_watched = bool(watchers)
+        self._widen()
         self.changed()
+
+    def renew(self) -> None:
+        """Have the watchers choose by what passed lately; to be called about once a second."""
+        self.inbounds.renew([one.inbounds for one in self.watchers.values()])
+        self.deliveries.renew([one.deliveries for one in self.watchers.values()])
+        self._widen()
+
+    def _widen(self) -> None:
+        self.inbounds.widen(one.bound(one.inbounds) for one in self.watchers.values())
+        self.deliveries.widen(one.bound(one.deliveries) for one in self.watchers.values())
 
     def inbound(self, line: Line, status: int, seconds: float) -> None:
         """An inbound was answered."""

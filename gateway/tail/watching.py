@@ -1,14 +1,15 @@
 """Who watches the tail: what it wants, and how much of it it can take.
 
 A watcher hears about as much as a person can read, whole requests rather than parts of them: which ones is decided by
-the hash of the request id, so that every process, and both halves of one, choose the same.
+the hash of the request id, so that every process, and both halves of one, choose the same. A `Sieve` stands before all
+watchers, so that where most is not shown a look at the hash is all that it costs.
 """
 
 import json
 import time
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+from zlib import crc32
 
 from msgspec import Struct
 
@@ -37,28 +38,62 @@ class Sampler:
 
     def __init__(self, budget: int = BUDGET, clock: Callable[[], float] = time.monotonic) -> None:
         self.skipped = 0
+        self.bound = _HASHES
+        """Hashes below it are chosen: a share of all that is learnt from the second before."""
         self._budget = budget
         self._clock = clock
         self._since = clock()
         self._passed = 0
         self._admitted = 0
-        self._bound = _HASHES
-        """Hashes below it are chosen: a share of all that is learnt from the second before."""
 
     def admits(self, request_id: str) -> bool:
         """Whether this one is shown."""
-        elapsed = self._clock() - self._since
-        if elapsed >= 1.0:
-            room = self._budget * elapsed
-            self._bound = _HASHES if self._passed <= room else int(_HASHES * room / self._passed)
-            self._since += elapsed
-            self._passed = self._admitted = 0
         self._passed += 1
-        if self._admitted < self._budget and zlib.crc32(request_id.encode("utf-8", "replace")) < self._bound:
+        if self._admitted < self._budget and crc32(request_id.encode()) < self.bound:
             self._admitted += 1
             return True
         self.skipped += 1
         return False
+
+    def skip(self, count: int) -> None:
+        """So many were not asked for: their hashes were not below the bound."""
+        self._passed += count
+        self.skipped += count
+
+    def renew(self) -> None:
+        """Choose from now on by what passed since the last time, if that is a second ago."""
+        elapsed = self._clock() - self._since
+        if elapsed >= 1.0:
+            room = self._budget * elapsed
+            self.bound = _HASHES if self._passed <= room else int(_HASHES * room / self._passed)
+            self._since += elapsed
+            self._passed = self._admitted = 0
+
+
+class Sieve:
+    """What everything comes to first: a request that no watcher would choose is counted, and nothing is made of it."""
+
+    def __init__(self) -> None:
+        self._bound = 0
+        self._shut_out = 0
+
+    def admits(self, request_id: str) -> bool:
+        """Whether anybody may choose this one."""
+        if crc32(request_id.encode()) < self._bound:
+            return True
+        self._shut_out += 1
+        return False
+
+    def renew(self, samplers: Sequence[Sampler]) -> None:
+        """Tell those who chose what they were not asked for, and let them choose anew."""
+        for one in samplers:
+            one.skip(self._shut_out)
+            one.renew()
+        self._shut_out = 0
+
+    def widen(self, bounds: Iterable[int]) -> None:
+        """Let through from now on whatever is below one of these bounds."""
+        self._bound = max(bounds, default=0)
 
 
 class Watcher:
@@ -71,7 +106,8 @@ class Watcher:
         self.deliveries = Sampler()
         self.elsewhere = 0
         """How many other processes did not show it."""
-        self._takes_all = wanted == Wanted()
+        self.takes_all = wanted == Wanted()
+        """Whether it chooses among all that passes."""
         self._texts = [text.encode() for text in texts(wanted.user)] if wanted.user else []
 
     def taken_skipped(self) -> int:
@@ -80,13 +116,17 @@ class Watcher:
         self.inbounds.skipped = self.deliveries.skipped = self.elsewhere = 0
         return found
 
+    def bound(self, sampler: Sampler) -> int:
+        """Hashes below which it must be asked: what a filter leaves is known only once all are asked for."""
+        return sampler.bound if self.takes_all else _HASHES
+
     def takes_inbound(self, line: Line, status: int) -> bool:
         """Whether it wants to hear of this inbound, and can."""
-        return (self._takes_all or self._wants_inbound(line, status)) and self.inbounds.admits(line.request_id)
+        return (self.takes_all or self._wants_inbound(line, status)) and self.inbounds.admits(line.request_id)
 
     def takes_delivery(self, told: Delivered) -> bool:
         """Whether it wants to hear of this delivery, and can."""
-        return (self._takes_all or self._wants_delivery(told)) and self.deliveries.admits(told.record.request_id)
+        return (self.takes_all or self._wants_delivery(told)) and self.deliveries.admits(told.record.request_id)
 
     def takes_seen(self, seen: Seen) -> bool:
         """Whether it can take what another process chose for it."""
