@@ -13,6 +13,7 @@ Floors, top to bottom; an import goes downward only:
     observers                   the counters, the tail and the traces of one process
     traces                      what passes, as spans for OpenTelemetry
     relay                       one inbound, from request to answer
+    rules                       what a configuration says of inbounds, made ready at load
     delivery                    one outbound, from plan to verdict
     tail                        what passes, shown to whoever watches
     config, log, metrics, store what is wanted, told, counted and kept

@@ -12,8 +12,9 @@ from gateway.delivery.upstream import Pulse, Upstream
 from gateway.limits import RateLimit
 from gateway.log import sampler
 from gateway.observers import Observers
-from gateway.relay import OPEN, Counts, Keeper, Rules
+from gateway.relay import Keeper
 from gateway.routing import Table
+from gateway.rules import OPEN, Rules, way_of
 from gateway.server import PublicServer
 
 _OPEN_RATE: Final = 50.0
@@ -72,12 +73,5 @@ class Accepting:
         limits = {name: RateLimit(client.rate_limit) for name, client in config.clients.items() if client.rate_limit}
         limits[OPEN] = RateLimit(_OPEN_RATE)
         logs, privacy = sampler(config.log.requests), privacy_at_rest(config.privacy)
-        return Rules(table, self._upstreams, limits, logs, privacy, self._counts(config))
-
-    def _counts(self, config: Config) -> Counts:
-        metrics, targets = self._metrics, [one.target for route in config.routes for one in route.targets]
-        return Counts(
-            {one.name: metrics.route(one.name, one.accepts) for one in config.routes},
-            {one.name: metrics.target(one.name, one.mapping.NAME) for one in targets},
-            {name: metrics.upstream(name) for name in config.upstreams},
-        )
+        ways = {route.name: way_of(route, self._upstreams, limits, self._metrics) for route in config.routes}
+        return Rules(table, ways, logs, privacy)

@@ -8,6 +8,7 @@ plain JSON, once, and logged.
 import asyncio
 import contextlib
 import itertools
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from typing import Any, Final, cast
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.helpers import rfc822_formatted_time
-from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError, LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import HttpVersion10
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
@@ -45,14 +46,16 @@ _UNHEARD: Final = {
     500: ("internal", "the gateway failed"),
     503: ("overloaded", "the gateway has no room for more"),
 }
-_STATUS_LINES: Final = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n" for one in HTTPStatus}
+_STATUS_LINES: Final = {one.value: f"HTTP/1.1 {one.value} {one.phrase}" for one in HTTPStatus}
 _BODILESS: Final = (204, 304)
 
-Take = Callable[["Connection", RawRequestMessage, StreamReader], Awaitable[Answer]]
-"""Who answers a request: its head, and its body as far as it has come."""
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
+
+Take = Callable[["Connection", str, RawRequestMessage, StreamReader], Awaitable[Answer]]
+"""Who answers a request: its id, its head, and its body as far as it has come."""
 
 
-def new_request_id() -> str:
+def _new_request_id() -> str:
     """An id for a request without one: unlike any other process's, and never given twice."""
     return f"{_PROCESS}{next(_REQUESTS):08x}"
 
@@ -107,26 +110,48 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those that aiohttp's parser fails on are refused as those that it rejects are."""
-        if self._over:
+        if self._over or self._force_close or self._close or self._request_parser is None:
+            return
+        if self._upgrade:
+            self._message_tail += data
             return
         try:
-            super().data_received(data)
+            messages, self._upgrade, tail = self._request_parser.feed_data(data)
+        except HttpProcessingError as error:
+            self.refuse(400, error, error.message)
+            return
         except Exception as error:  # noqa: BLE001  # yarl's, for one, on a target that is no URL
             self.refuse(400, error)
-        if len(self._messages) > _PIPELINED:
-            self._over = True
-            self.refuse(503, ConnectionAbortedError())
+            return
+        if tail:
+            self._message_tail = tail
+        if messages:
+            self._messages.extend(messages)
+            self._wake()
+            if len(self._messages) > _PIPELINED:
+                self._over = True
+                self.refuse(503, ConnectionAbortedError())
 
-    def refuse(self, status: int, error: Exception) -> None:
+    def refuse(self, status: int, error: Exception, message: str = "") -> None:
         """Answer a status in place of any request and close."""
-        self._messages.append((_ErrInfo(status, error, ""), EMPTY_PAYLOAD))
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._messages.append((_ErrInfo(status, error, message), EMPTY_PAYLOAD))
+        self._wake()
 
     async def start(self) -> None:
         """Answer one request after the other until the connection is over."""
         try:
-            await self._converse()
+            while not self._force_close:
+                if not self._messages:
+                    self._waiter = self._loop.create_future()
+                    await self._waiter
+                message, payload = self._messages.popleft()
+                if isinstance(message, _ErrInfo):
+                    await self._part(message)
+                    break
+                if self._silent is not None:
+                    self._heard_from()
+                if not await self._serve(message, payload):
+                    break
         except Exception as error:  # noqa: BLE001  # what fails here is this caller's connection alone
             structlog.get_logger().warning("connection failed", error=type(error).__name__)
             self.force_close()
@@ -135,22 +160,11 @@ class Connection(RequestHandler):
             if self.transport is not None:
                 self.transport.close()
 
-    async def _converse(self) -> None:
-        while not self._force_close:
-            if not self._messages:
-                self._waiter = self._loop.create_future()
-                try:
-                    await self._waiter
-                finally:
-                    self._waiter = None
-            message, payload = self._messages.popleft()
-            if isinstance(message, _ErrInfo):
-                await self._part(message)
-                break
-            if self._silent is not None:
-                self._heard_from()
-            if not await self._serve(message, payload):
-                break
+    def _wake(self) -> None:
+        """There is something to answer."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def expect_body(self, headers: Mapping[str, str]) -> None:
         """Tell a caller that waits for a sign to send its body."""
@@ -160,13 +174,15 @@ class Connection(RequestHandler):
     async def _serve(self, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Answer one request; gives whether there may be another."""
         self._request_in_progress, self._taken = True, payload
+        given = message.headers.get("x-request-id")
+        request_id = given if given and _SANE_ID(given) else _new_request_id()
         try:
-            answer = await self._server.take(self, message, payload)
+            answer = await self._server.take(self, request_id, message, payload)
             close = message.should_close or self._server.closing or answer.status == 408
             close = close or payload.exception() is not None
             if self.transport is None:
                 return False
-            self.transport.write(_rendered(answer, message, close=close))
+            self.transport.write(_rendered(answer, request_id, message, close=close))
             if self._paused:
                 await self._drain_helper()
         except ConnectionError:
@@ -177,7 +193,7 @@ class Connection(RequestHandler):
                 self._handler_waiter.set_result(None)
         if self._upgrade:
             self._stay()
-        if close or self._close or not await self._is_read(payload):
+        if close or self._close or not (payload.is_eof() or await self._is_read(payload)):
             return False
         self._wait_for_more()
         return True
@@ -197,9 +213,7 @@ class Connection(RequestHandler):
                 self.data_received(tail)
 
     async def _is_read(self, payload: StreamReader) -> bool:
-        """Whether a body has come to its end, also one that nobody wanted."""
-        if payload.is_eof():
-            return True
+        """Whether the rest of a body that nobody wanted comes to its end."""
         with contextlib.suppress(TimeoutError, web.RequestPayloadError, ConnectionError):
             async with asyncio.timeout(_REST):
                 while not payload.is_eof():
@@ -222,10 +236,11 @@ class Connection(RequestHandler):
             status = 431
         elif isinstance(message.exc, ContentEncodingError):  # one that aiohttp knows and this installation cannot read
             status = 415
-        answer = _unheard(status)
+        request_id = _new_request_id()
+        answer = _unheard(status, request_id)
         if self.transport is None:
             return
-        self.transport.write(_rendered(answer, None, close=True))
+        self.transport.write(_rendered(answer, request_id, None, close=True))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._gone = asyncio.Event()
@@ -234,22 +249,21 @@ class Connection(RequestHandler):
                 await self._gone.wait()
 
 
-def _unheard(status: int) -> Answer:
+def _unheard(status: int, request_id: str) -> Answer:
     """The answer to what is no request, logged."""
     code, text = _UNHEARD.get(status, _UNHEARD[500])
-    request_id = new_request_id()
     fields = {"route": "-", "vendor": "-", "method": "-", "status": status, "interactions": 0, "targets": {}}
     structlog.get_logger().info("inbound", request_id=request_id, **fields, losses=[], ms=0.0, error=code)
-    headers = {"content-type": "application/json", "x-request-id": request_id}
+    headers = {"content-type": "application/json"}
     if status == 503:
         headers["retry-after"] = "1"
     return Answer(status, encode_json({"error": text}), headers)
 
 
-def _rendered(answer: Answer, message: RawRequestMessage | None, *, close: bool) -> bytes:
+def _rendered(answer: Answer, request_id: str, message: RawRequestMessage | None, *, close: bool) -> bytes:
     """An answer as bytes; header values hold no line breaks, for they come from closed lists or were checked."""
     status, body = answer.status, answer.body
-    head = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
+    head = f"{_STATUS_LINES.get(status) or f'HTTP/1.1 {status} '}\r\nx-request-id: {request_id}\r\n"
     for name, value in answer.headers.items():
         head += f"{name}: {value}\r\n"
     if status not in _BODILESS:
@@ -259,6 +273,6 @@ def _rendered(answer: Answer, message: RawRequestMessage | None, *, close: bool)
     elif message is not None and message.version == HttpVersion10:
         head += "Connection: keep-alive\r\n"
     head += f"Date: {rfc822_formatted_time()}\r\n\r\n"
-    if status in _BODILESS or (message is not None and message.method == hdrs.METH_HEAD):
+    if not body or status in _BODILESS or (message is not None and message.method == hdrs.METH_HEAD):
         return head.encode("utf-8", "surrogateescape")
     return head.encode("utf-8", "surrogateescape") + body

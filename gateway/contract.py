@@ -93,14 +93,18 @@ KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
 """The caller's headers that a mapping may read or pass on; all others end at the gateway."""
 
 
-def kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a mapping may read; one that is no printable text, such as bytes that are no UTF-8, is none."""
-    found = {}
-    for name in KEPT_HEADERS:
-        value = headers.get(name)
-        if value and is_printable(value):
-            found[name] = value
-    return found
+def kept(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers that a mapping may read; one that is no printable text, such as bytes that are no UTF-8, is none.
+
+    Nobody changes them in place: most callers show the same few browsers and pages, so they are remembered.
+    """
+    return _kept(*map(headers.get, KEPT_HEADERS))
+
+
+@lru_cache(maxsize=256)
+def _kept(*values: str | None) -> Mapping[str, str]:
+    found = zip(KEPT_HEADERS, values, strict=True)
+    return {name: value for name, value in found if value and is_printable(value)}
 
 
 @lru_cache(maxsize=256)

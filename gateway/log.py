@@ -65,8 +65,10 @@ def as_json(_: Any, __: str, event: MutableMapping[str, Any]) -> bytes:
 
 def sampler(requests: str | float, draw: Callable[[], float] = random.random) -> Callable[[int], bool]:
     """Whether an inbound of a status gets its line: `all` do, `errors` (400 and up) always, of the rest a share."""
-    share = {"all": 1.0, "errors": 0.0}.get(requests, requests) if isinstance(requests, str) else requests
-    return lambda status: status >= 400 or share == 1.0 or draw() < float(share)
+    share = float({"all": 1.0, "errors": 0.0}.get(requests, requests) if isinstance(requests, str) else requests)
+    if share == 1.0:
+        return lambda _: True
+    return lambda status: status >= 400 or draw() < share
 
 
 _encode: Final = json.Encoder(enc_hook=repr).encode

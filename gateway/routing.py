@@ -5,6 +5,7 @@ looked up in a table made once; keys are compared as keyed digests, so that noth
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final, Literal
@@ -62,17 +63,20 @@ class Match(Struct, frozen=True):
     client: str | None
 
 
+class Offer(Struct, frozen=True):
+    """What one route serves at one path by one method."""
+
+    route: Route
+    endpoint: Endpoint
+    source: VendorMapping
+
+
 class Place(Struct, frozen=True):
-    """What is served at one path, in file order; errors there are worded in `dialect`, the first route's."""
+    """What is served at one path: by method, in file order; errors there are worded in `dialect`, the first route's."""
 
-    offers: tuple[tuple[Route, Endpoint, VendorMapping], ...]
-    methods: tuple[str, ...]
+    offers: Mapping[str, tuple[Offer, ...]]
+    dialect: VendorMapping
     key_headers: tuple[str, ...]
-
-    @property
-    def dialect(self) -> VendorMapping:
-        """The mapping of the first route at this path."""
-        return self.offers[0][2]
 
 
 class Keyring:
@@ -82,16 +86,18 @@ class Keyring:
     """
 
     def __init__(self, clients: Iterable[Client]) -> None:
-        self._salt = token_bytes(blake2b.SALT_SIZE)
-        self._owners = {self._digest(key.reveal()): client.name for client in clients for key in client.keys}
+        self._digest = partial(blake2b, salt=token_bytes(blake2b.SALT_SIZE))
+        keys = [(key.reveal(), client.name) for client in clients for key in client.keys]
+        self._owners = {self._digest(_bytes(key)).digest(): name for key, name in keys}
 
     def owner(self, key: str | None) -> str | None:
         """The client whose key it is, if any."""
-        return self._owners.get(self._digest(key)) if key else None
+        return self._owners.get(self._digest(_bytes(key)).digest()) if key else None
 
-    def _digest(self, key: str) -> bytes:
-        """A key's digest; headers that are no UTF-8 come with surrogates, which are kept."""
-        return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32, salt=self._salt).digest()
+
+def _bytes(key: str) -> bytes:
+    """A key as it came: headers that are no UTF-8 come with surrogates, which are kept."""
+    return key.encode("utf-8", "surrogatepass")
 
 
 class Table:
@@ -108,12 +114,12 @@ class Table:
         self._keyring = Keyring(clients)
         self._origins = frozenset(cors_origins)
         sources = {name: mappings[name].example() for name in dict.fromkeys(route.accepts for route in self.routes)}
-        offers: dict[str, list[tuple[Route, Endpoint, VendorMapping]]] = {}
+        offers: dict[str, list[Offer]] = {}
         for route in self.routes:
             source = sources[route.accepts]
             for endpoint in source.ENDPOINTS:
                 for path in endpoint.paths:
-                    offers.setdefault(route.prefix + path, []).append((route, endpoint, source))
+                    offers.setdefault(route.prefix + path, []).append(Offer(route, endpoint, source))
         self._places = {path: _place(found) for path, found in offers.items()}
 
     def find(self, path: str) -> Place:
@@ -125,17 +131,17 @@ class Table:
 
     def match(self, place: Place, method: str, headers: Mapping[str, str], query: Mapping[str, str]) -> Match:
         """The route that takes a request at a place; raises WrongMethod, NoKey or Forbidden."""
-        if method not in place.methods:
-            raise WrongMethod(place.methods)
+        offers = place.offers.get(method)
+        if offers is None:
+            raise WrongMethod(tuple(place.offers))
         owner, read, known = None, None, False
-        for route, endpoint, source in place.offers:
-            if endpoint.method != method:
-                continue
+        for offer in offers:
+            route, source = offer.route, offer.source
             if source is not read:
                 owner, read = self._keyring.owner(source.key(headers, query)), source
                 known = known or owner is not None
             if not route.clients or owner in route.clients:
-                return Match(route, endpoint, source, owner)
+                return Match(route, offer.endpoint, source, owner)
         if known:
             raise Forbidden("no route accepts this key here")
         raise NoKey("a key is asked for, and none that is known was shown")
@@ -153,18 +159,21 @@ class Table:
 
     def preflight(self, place: Place, headers: Mapping[str, str]) -> dict[str, str]:
         """What OPTIONS says of a place: its methods and, to a browser of a named origin, the headers it may send."""
-        told = {"allow": ", ".join((*place.methods, "OPTIONS"))}
+        told = {"allow": ", ".join((*place.offers, "OPTIONS"))}
         cors = self.cors(headers)
         if cors:
             told |= cors | {
-                "access-control-allow-methods": ", ".join(place.methods),
+                "access-control-allow-methods": ", ".join(place.offers),
                 "access-control-allow-headers": ", ".join(("content-type", "x-request-id", *place.key_headers)),
                 "access-control-max-age": _PREFLIGHT_SECONDS,
             }
         return told
 
 
-def _place(offers: list[tuple[Route, Endpoint, VendorMapping]]) -> Place:
-    methods = dict.fromkeys(endpoint.method for _, endpoint, _ in offers)
-    key_headers = dict.fromkeys(header for _, _, source in offers for header in source.KEY_HEADERS)
-    return Place(tuple(offers), tuple(methods), tuple(key_headers))
+def _place(offers: list[Offer]) -> Place:
+    methods = dict.fromkeys(one.endpoint.method for one in offers)
+    key_headers = dict.fromkeys(header for one in offers for header in one.source.KEY_HEADERS)
+    by_method: dict[str, tuple[Offer, ...]] = {
+        method: tuple(one for one in offers if one.endpoint.method == method) for method in methods
+    }
+    return Place(by_method, offers[0].source, tuple(key_headers))

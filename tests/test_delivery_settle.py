@@ -200,7 +200,8 @@ def test_the_worst_of_several_answers_is_relayed():
     """With `on_failure = "relay"` any failed part is told; with "store" any accepted part is a success."""
     mapping = MAPPINGS["dynamic_yield"].example()
     ended = [sent(outbound(0), "accepted"), sent(outbound(1), "again"), sent(outbound(2), "refused")]
-    asked = Asked(Translation(tuple(one.outbound for one in ended), (), frozenset(), frozenset()), ended)
+    translation = Translation(tuple(one.outbound for one in ended), (), frozenset(), frozenset())
+    asked = Asked("t", translation, ended, is_delivered=False)
     storing, relaying = (
         RouteTarget(target=Target("t", mapping), upstream="u", on_failure=mode) for mode in ("store", "relay")
     )

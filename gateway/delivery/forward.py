@@ -16,10 +16,13 @@ from gateway.translate import Translation
 
 
 class Asked(Struct, frozen=True):
-    """What a primary target was told of an inbound, and what became of it."""
+    """What a target was told of an inbound while its caller waited, and what became of it."""
 
+    target: str
     translation: Translation
     sent: list[Sent]
+    is_delivered: bool
+    """Whether something was sent, and the vendor has all of that."""
 
     @property
     def accepted(self) -> list[Sent]:
@@ -27,36 +30,37 @@ class Asked(Struct, frozen=True):
         return [one for one in self.sent if one.accepted]
 
     @property
-    def is_taken(self) -> bool:
-        """Whether the vendor has all of it."""
-        return bool(self.sent) and not self.translation.refused and all(one.accepted for one in self.sent)
-
-    @property
     def untold(self) -> list[int]:
         """The interactions that it cannot be told and that are no ordinary traffic: they end as dead letters."""
         return [one.interaction for one in self.translation.refused if one.reason != "unsupported"]
 
-
-async def ask(requests: Sequence[Outbound], upstream: Upstream, inbound: str, *, spare: bool) -> list[Sent]:
-    """Every outbound for the primary target, all at once; `spare` an upstream that is down, or that asked for it."""
-    if len(requests) == 1:
-        return [await _ask(requests[0], upstream, inbound, spare=spare)]
-    return await asyncio.gather(*[_ask(outbound, upstream, inbound, spare=spare) for outbound in requests])
+    @property
+    def outcome(self) -> str:
+        """What became of it in a word, or one for each outbound."""
+        return ",".join([one.outcome for one in self.sent]) or "nothing"
 
 
-async def _ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spare: bool) -> Sent:
+def is_delivered(sent: Sequence[Sent]) -> bool:
+    """Whether something was sent, and the vendor has all of it."""
+    for one in sent:
+        if not one.accepted:
+            return False
+    return bool(sent)
+
+
+async def ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spares: bool) -> Sent:
+    """One outbound, sent while a caller waits; who `spares` an upstream asks none that is down or wants to rest."""
     gate, pace = upstream.gate, upstream.pace
-    began = time.monotonic()
-    probing = spare and (pace.is_open or pace.is_paused(began))
-    if probing:
-        if not pace.free(began):
-            return Sent(outbound, None, None, NotSent("the upstream is down and not asked for the moment"))
-        pace.take(1, began)
-    else:
-        wait = pace.turn(began, upstream.settings.timeout)
-        if wait is None:
+    began, probing = time.monotonic(), False
+    if not pace.is_clear(began):
+        probing = spares and (pace.is_open or pace.is_paused(began))
+        if probing:
+            if not pace.free(began):
+                return Sent(outbound, None, None, NotSent("the upstream is down and not asked for the moment"))
+            pace.take(1, began)
+        elif (wait := pace.turn(began, upstream.settings.timeout)) is None:
             return Sent(outbound, None, None, NotSent("too many requests wait for the upstream's rate_limit"))
-        if wait:
+        elif wait:
             await asyncio.sleep(wait)
             began = time.monotonic()
     try:

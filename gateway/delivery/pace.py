@@ -84,6 +84,10 @@ class Pace:
         """Whether only probes are let through."""
         return self._failures >= _BREAKER or len(self._doubters) >= _DOUBTS
 
+    def is_clear(self, now: float) -> bool:
+        """Whether nothing keeps a caller who waits from being served: no breaker, no pause, no rate."""
+        return self._failures < _BREAKER and now >= self._resume_at and not self._interval
+
     @property
     def concurrency(self) -> int:
         """How many attempts may be under way at the moment."""

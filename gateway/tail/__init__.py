@@ -8,9 +8,13 @@ watching    who watches: what it wants, and how much of it it can take
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from gateway.tail.seen import Delivered, Line, seen_delivery, seen_inbound
+from gateway.tail.seen import Delivered, seen_delivery, seen_inbound
 from gateway.tail.watching import Sieve, Watcher
+
+if TYPE_CHECKING:
+    from gateway.relay import Line
 
 
 class Tail:
@@ -53,7 +57,7 @@ class Tail:
         self.inbounds.widen(one.bound(one.inbounds) for one in self.watchers.values())
         self.deliveries.widen(one.bound(one.deliveries) for one in self.watchers.values())
 
-    def inbound(self, line: Line, status: int, seconds: float) -> None:
+    def inbound(self, line: "Line", status: int, seconds: float) -> None:
         """An inbound was answered."""
         takers = [one for one in self.watchers.values() if one.takes_inbound(line, status)]
         if takers:

@@ -12,6 +12,7 @@ from gateway.translate import Refused, Translation
 
 if TYPE_CHECKING:
     from gateway.delivery.sending import Sent
+    from gateway.relay import Line
 
 CUT: Final = 16_384
 """Bytes that are kept of a body."""
@@ -71,19 +72,6 @@ class SeenDelivery(Struct, frozen=True, array_like=True, tag="delivery"):
 Seen = SeenInbound | SeenDelivery
 
 
-class Line(Protocol):
-    """What the relay knows of an inbound."""
-
-    request_id: str
-    route: str
-    vendor: str
-    client: str | None
-    targets: dict[str, str]
-    losses: frozenset[str]
-    error: str | None
-    record: Record | None
-
-
 class Account(Protocol):
     """The upstream that was asked."""
 
@@ -107,7 +95,7 @@ class Delivered(Struct, frozen=True):
     seconds: float
 
 
-def seen_inbound(line: Line, status: int, seconds: float) -> SeenInbound:
+def seen_inbound(line: "Line", status: int, seconds: float) -> SeenInbound:
     """An inbound as it is shown."""
     return SeenInbound(
         line.request_id,

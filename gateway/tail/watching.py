@@ -8,14 +8,17 @@ watchers, so that where most is not shown a look at the hash is all that it cost
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from msgspec import Struct
 
 from gateway.store.contract import Record
-from gateway.tail.seen import Delivered, Line, Seen, SeenInbound
+from gateway.tail.seen import Delivered, Seen, SeenInbound
 from gateway.wire import json_text
+
+if TYPE_CHECKING:
+    from gateway.relay import Line
 
 BUDGET: Final = 100
 """Inbounds, and as many deliveries, that a watcher hears of per second."""
@@ -120,7 +123,7 @@ class Watcher:
         """Hashes below which it must be asked: what a filter leaves is known only once all are asked for."""
         return sampler.bound if self.takes_all else _HASHES
 
-    def takes_inbound(self, line: Line, status: int) -> bool:
+    def takes_inbound(self, line: "Line", status: int) -> bool:
         """Whether it wants to hear of this inbound, and can."""
         return (self.takes_all or self._wants_inbound(line, status)) and self.inbounds.admits(line.request_id)
 
@@ -132,7 +135,7 @@ class Watcher:
         """Whether it can take what another process chose for it."""
         return (self.inbounds if isinstance(seen, SeenInbound) else self.deliveries).admits(seen.request_id)
 
-    def _wants_inbound(self, line: Line, status: int) -> bool:
+    def _wants_inbound(self, line: "Line", status: int) -> bool:
         wanted = self.wanted
         return (
             wanted.route in (None, line.route)

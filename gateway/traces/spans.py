@@ -29,7 +29,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from gateway.contract import Answer, Outbound
 from gateway.delivery.sending import Sent
 from gateway.relay import Line, Request
-from gateway.routing import Match
 from gateway.store.contract import Entry
 
 _METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
@@ -99,18 +98,16 @@ def under_way(span: Span) -> AbstractContextManager[Span]:
     return use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
 
-def matched(match: Match) -> None:
-    """Say of the inbound under way which route takes it, and whose it is."""
-    span = get_current_span()
+def told(line: Line) -> None:
+    """Say of the inbound under way which route takes it, whose it is, and what it held."""
+    span, match = get_current_span(), line.match
+    if match is None:
+        return
     span.set_attribute("gateway.route", match.route.name)
     span.set_attribute("gateway.vendor", match.route.accepts)
     if match.client is not None:
         span.set_attribute("gateway.client", match.client)
-
-
-def told(line: Line) -> None:
-    """Say of the inbound under way what it held."""
-    get_current_span().set_attribute("gateway.interactions", line.interactions)
+    span.set_attribute("gateway.interactions", line.interactions)
 
 
 def ended(span: Span, answer: Answer) -> None:

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from gateway.config import Traces
-from gateway.contract import Answer, Inbound, Outbound
+from gateway.contract import Answer, Outbound
 from gateway.delivery.granted import Sending
 from gateway.delivery.sending import Sent
 from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Delivery, Worker
 from gateway.errors import GatewayError
-from gateway.relay import Keeper, Line, Relay, Request, Rules
-from gateway.routing import Match
+from gateway.relay import Keeper, Line, Relay, Request
+from gateway.rules import Rules
 from gateway.store.contract import Entry, Record
 from gateway.traces import Parts, spans
 from gateway.traces.outbox import Outbox
@@ -59,12 +59,9 @@ class TracedRelay(Relay):
             spans.ended(span, answer)
         return answer
 
-    async def _accept(self, rules: Rules, match: Match, inbound: Inbound, line: Line) -> Answer:
-        spans.matched(match)
-        try:
-            return await super()._accept(rules, match, inbound, line)
-        finally:
-            spans.told(line)
+    def _tell(self, rules: Rules, line: Line, *more: Any) -> None:
+        spans.told(line)
+        super()._tell(rules, line, *more)
 
     def _serves(self, path: str) -> bool:
         try:
