@@ -376,7 +376,7 @@ def test_a_sampler_admits_all_of_little():
 def crowd(tail, count):
     """So many inbounds, as the relay tells them."""
     for number in range(count):
-        line = Line(f"r-{number}", "shop", "dynamic_yield")
+        line = Line(f"r-{number}")
         if tail.is_watched and tail.inbounds.admits(line.request_id):
             tail.inbound(line, 204, 0.001)
 
