@@ -78,7 +78,7 @@ def dashboard() -> Dashboard:
     number = count(1)
     for title, widths, panels in (
         ("Traffic", (8, 8, 8, 12, 12), _traffic()),
-        ("Delivery funnel", (24, 12, 12, 12, 12), _funnel()),
+        ("Delivery funnel", (24, 8, 8, 8, 12, 12), _funnel()),
         ("Backlog", (8, 8, 8), _backlog()),
         ("Upstream health", (8, 8, 8), _upstreams()),
         ("Store", (8, 8, 8), _store()),
@@ -128,6 +128,7 @@ def _traffic() -> list[Panel]:
 
 def _funnel() -> list[Panel]:
     deliveries = f"gateway_deliveries_total{{{_HERE}}}"
+    given_up = f'gateway_deliveries_total{{{_HERE}, outcome=~"shed|lost"}}'
     refused = f"gateway_refused_total{{{_HERE}}}"
     return [
         _bars(
@@ -142,12 +143,17 @@ def _funnel() -> list[Panel]:
             (_per_second(f'gateway_deliveries_total{{{_HERE}, outcome="delivered"}}', "target"), "{{target}}"),
         ),
         _lines(
-            "Retried, dead and lost",
+            "Retried and dead",
             _OPS,
             (
-                _per_second(f'gateway_deliveries_total{{{_HERE}, outcome!="delivered"}}', "target", "outcome"),
+                _per_second(f'gateway_deliveries_total{{{_HERE}, outcome=~"retried|dead"}}', "target", "outcome"),
                 "{{target}} {{outcome}}",
             ),
+        ),
+        _lines(
+            "Given up: shed from a full backlog, lost for want of room",
+            _COUNT,
+            (f"sum by (target, outcome) (increase({given_up}[$__rate_interval]))", "{{target}} {{outcome}}"),
         ),
         _lines("Time of a delivery", _SECONDS, *_quantiles("gateway_delivery_seconds_bucket", "target")),
         _lines(

@@ -33,7 +33,7 @@ STATUS = {
 }
 
 
-def counted(inbound, delivered, *, rejected=0):
+def counted(inbound, delivered, *, rejected=0, shed=0, lost=0):
     """A scrape."""
     return (
         "# TYPE gateway_inbound counter\n"
@@ -41,6 +41,8 @@ def counted(inbound, delivered, *, rejected=0):
         f'gateway_inbound_total{{route="-",vendor="-",status="404"}} {rejected}\n'
         "# TYPE gateway_deliveries counter\n"
         f'gateway_deliveries_total{{target="shop/vaix",vendor="vaix",outcome="delivered"}} {delivered}\n'
+        f'gateway_deliveries_total{{target="shop/vaix",vendor="vaix",outcome="shed"}} {shed}\n'
+        f'gateway_deliveries_total{{target="shop/vaix",vendor="vaix",outcome="lost"}} {lost}\n'
     )
 
 
@@ -86,20 +88,20 @@ def rate(line, column):
 
 
 def test_rates_are_what_was_counted_over_the_time_between():
-    """Between the oldest reading kept and the latest, by route and target, errors by their class of status."""
+    """Between the oldest reading kept and the latest, by route and target, errors and ends each by their kind."""
     snapshots = Snapshots()
     snapshots.add(snapshot(10.0, STATUS, counted(100, 50)))
     assert {cell.text for cell in routes(snapshots)[0][3:]} == {"0"}
-    snapshots.add(snapshot(12.0, STATUS, counted(300, 51, rejected=5)))
+    snapshots.add(snapshot(12.0, STATUS, counted(300, 51, rejected=5, shed=8, lost=1)))
     assert texts(routes(snapshots)) == [
         ["shop", "vaix", "store", "100", "0", "0"],
         ["-", "no route", "", "2.5", "2.5", "0"],
     ]
     assert texts(targets(snapshots))[0] == [
-        *("shop/vaix", "paused, held, breaker open, waits 12.0 s", "0.5", "0", "0"),
-        *("1,200", "2 h", "3", "3 of 16", "vaix"),
+        *("shop/vaix", "paused, held, breaker open, waits 12.0 s, sheds, loses copies", "0.5", "0", "0"),
+        *("1,200", "2 h", "3", "4.0", "0.5", "3 of 16", "vaix"),
     ]
-    assert texts(targets(snapshots))[1] == ["shop/old", "orphaned", "0", "0", "0", "0", "", "0", "", ""]
+    assert texts(targets(snapshots))[1] == ["shop/old", "orphaned", *["0"] * 4, "", *["0"] * 3, "", ""]
     assert gateway_line(snapshots.latest) == "gateway 1.0: ready"
     assert store_line(snapshots.latest) == "store sqlite: 3.0 GiB of 6.0 GiB (50 %), full in 12 h at this rate"
 

@@ -76,7 +76,7 @@ class TargetCounts:
 
     def expect(self, families: Families) -> None:
         """Show at zero what is sure to be counted some day."""
-        for outcome in ("delivered", "retried", "dead"):
+        for outcome in ("delivered", "retried", "dead", "shed", "lost"):
             families.deliveries.labels(self._name, self._vendor, outcome)
         for reason in ("unsupported", "missing", "unknown_id", "filtered", "dropped"):
             families.refused.labels(self._name, reason)

@@ -13,10 +13,12 @@ _NO_ROUTE: Final = "-"
 ROUTES: Final = ("route", "accepts", "mode", "in/s", "rejected/s", "failed/s")
 TARGETS: Final = (
     *("target", "state", "delivered/s", "retried/s", "dead/s"),
-    *("pending", "oldest", "dead letters", "concurrency", "vendor"),
+    *("pending", "oldest", "dead letters", "shed/s", "lost/s", "concurrency", "vendor"),
 )
 WORDS: Final = ("route", "accepts", "mode", "target", "vendor", "state")
 """The columns of words; the others hold numbers."""
+_GIVING_UP: Final = {"shed": "sheds", "lost": "loses copies"}
+"""What a target is in while its deliveries end so."""
 
 
 class Cell(Struct, frozen=True):
@@ -78,17 +80,20 @@ def _route(snapshots: Snapshots, name: str, accepts: str, mode: str) -> Row:
 
 def _target(snapshots: Snapshots, told: Target, upstream: Upstream | None) -> Row:
     name, oldest = told.name, told.oldest_seconds
-    states = list(_states(told, upstream))
+    rates = {one: snapshots.rate(_DELIVERIES, name, one) for one in ("delivered", "retried", "dead", "shed", "lost")}
+    states = [*_states(told, upstream), *(word for one, word in _GIVING_UP.items() if rates[one])]
     state = ", ".join(states) or "ok"
     return (
         Cell(name, name),
         Cell(state, state, alarming=bool(states)),
-        _rate(snapshots.rate(_DELIVERIES, name, "delivered")),
-        _rate(snapshots.rate(_DELIVERIES, name, "retried"), alarming=True),
-        _rate(snapshots.rate(_DELIVERIES, name, "dead", "lost"), alarming=True),
+        _rate(rates["delivered"]),
+        _rate(rates["retried"], alarming=True),
+        _rate(rates["dead"], alarming=True),
         Cell(f"{told.pending:,}", told.pending),
         Cell("" if oldest is None else _duration(oldest), oldest or 0.0),
         Cell(f"{told.dead:,}", told.dead, alarming=told.dead > 0),
+        _rate(rates["shed"], alarming=True),
+        _rate(rates["lost"], alarming=True),
         _concurrency(upstream),
         Cell(told.vendor or "", told.vendor or ""),
     )
