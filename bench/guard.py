@@ -6,17 +6,16 @@ against work that creeps into the hot path; it says nothing about time, memory o
 (such as msgspec's decoding): `python -m bench core` measures these.
 """
 
-import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from bench import core
+from bench.counting import Called, Executed
 
 _FIGURES: Final = Path(__file__).parent / "guard.json"
 _TOLERANCE: Final = 0.03
@@ -104,32 +103,8 @@ def _count(call: Callable[[], object]) -> Count:
     """What one call does when it has been called before."""
     for _ in range(_WARM):
         call()
-    bytecodes = calls = 0
-
-    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal bytecodes
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        if event == "opcode":
-            bytecodes += 1
-        return trace
-
-    def profile(_frame: FrameType, event: str, _argument: Any) -> None:
-        nonlocal calls
-        if event == "c_call":
-            calls += 1
-
-    tracer, profiler = sys.gettrace(), sys.getprofile()
-    collecting = gc.isenabled()
-    gc.disable()  # a collection runs the finalizers of anything else in the process
-    try:
-        sys.settrace(trace)
+    with Executed() as executed:
         call()
-        sys.settrace(None)
-        sys.setprofile(profile)
+    with Called() as called:
         call()
-    finally:
-        sys.settrace(tracer)
-        sys.setprofile(profiler)
-        if collecting:
-            gc.enable()
-    return Count(bytecodes, calls)
+    return Count(executed.bytecodes, called.functions)
