@@ -40,14 +40,15 @@ class Reader:
 
     def read(self, entry: Entry) -> Decoded:
         """What an inbound says, each interaction with a time; raises what its mapping raises."""
-        decoded = self._read.get(entry.position)
-        if decoded is None:
-            source, inbound = inbound_of(entry.record, self._sources)
-            decoded = decode(source, inbound, stamp=True)
-            if len(entry.record.body) <= _LARGEST:
-                self._read[entry.position] = decoded
-                if len(self._read) > _KEPT:
-                    del self._read[next(iter(self._read))]
+        return self._read.get(entry.position) or self._decoded(entry)
+
+    def _decoded(self, entry: Entry) -> Decoded:
+        source, inbound = inbound_of(entry.record, self._sources)
+        decoded = decode(source, inbound, stamp=True)
+        if len(entry.record.body) <= _LARGEST:
+            self._read[entry.position] = decoded
+            if len(self._read) > _KEPT:
+                del self._read[next(iter(self._read))]
         return decoded
 
 
@@ -57,25 +58,24 @@ def plan(entry: Entry, aim: RouteTarget, reader: Reader, now: float, max_age: fl
     try:
         decoded = reader.read(entry)
         age = now - record.received_at / 1e6
-        if max_age is not None and age > max_age and not record.replayed:
-            return Plan((), (buried(target.name, entry, "max_age", _left(entry, decoded), now),))
         if record.replayed:
-            target = target.unfiltered()
+            target, max_age = target.unfiltered(), None
+        elif max_age is not None and age > max_age:
+            return Plan((), (buried(target.name, entry, "max_age", _left(entry, decoded), now),))
         translation = translate(decoded, target, without=entry.done, only=record.indices)
-        is_late = aim.late is not None and age > aim.late
-        timeless = _timeless(decoded, target, translation) if is_late else []
-        if timeless and aim.late_action == "dead" and max_age is not None and not record.replayed:
-            letter = replace(buried(target.name, entry, "late", timeless, now), fields=("occurred_at",))
-            translation = translate(decoded, target, without=entry.done | set(timeless), only=record.indices)
-            letters = (letter, *refusals(target.name, entry, translation, now))
-            return Plan(translation.requests, letters, translation)
+        letters: tuple[DeadLetter, ...] = ()
+        if aim.late is not None and age > aim.late and (timeless := _timeless(decoded, target, translation)):
+            if aim.late_action == "deliver" or max_age is None:
+                translation = replace(translation, losses=translation.losses | {"occurred_at"})
+            else:
+                letters = (replace(buried(target.name, entry, "late", timeless, now), fields=("occurred_at",)),)
+                translation = translate(decoded, target, without=entry.done | set(timeless), only=record.indices)
     except Exception as error:  # noqa: BLE001  # a mapping's mistake costs one inbound, never the queue
         if not isinstance(error, GatewayError):
             structlog.get_logger().exception("mapping failed", target=target.name, request_id=record.request_id)
         return Plan((), (unreadable(target.name, entry, error, now),))
-    if timeless:
-        translation = replace(translation, losses=translation.losses | {"occurred_at"})
-    letters = tuple(refusals(target.name, entry, translation, now)) if translation.refused else ()
+    if translation.refused:
+        letters = (*letters, *refusals(target.name, entry, translation, now))
     return Plan(translation.requests, letters, translation)
 
 

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Final
 
 import structlog
-from msgspec import Struct
+from msgspec import Struct, field
 
 from gateway.clocks import Clocks
 from gateway.contract import Outbound
@@ -54,23 +54,23 @@ class Means(Struct, frozen=True):
     max_age: float
 
 
-class Delivery:
-    """One leased inbound under way: its plan, what has been answered, and what is waited for by its outbound's id."""
+class Delivery(Struct, eq=False):
+    """One leased inbound under way: its plan, what has been answered, and what is waited for by its outbound's id.
 
-    __slots__ = ("entry", "plan", "probing", "sent", "started", "waiting")
+    It is `whole` while the vendor took all that it was sent; `probing` while the upstream was in trouble.
+    """
 
-    def __init__(self, entry: Entry, plan: Plan, *, probing: bool) -> None:
-        self.entry = entry
-        self.plan = plan
-        self.probing = probing
-        self.sent: list[Sent] = []
-        self.started = time.perf_counter()
-        self.waiting: dict[int, Sending | asyncio.Task[None]] = {}
+    entry: Entry
+    plan: Plan
+    probing: bool
+    started: float
+    sent: list[Sent] = field(default_factory=list)
+    waiting: dict[int, Sending | asyncio.Task[None]] = field(default_factory=dict)
+    whole: bool = True
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether the vendor has everything."""
-        return len(self.sent) == len(self.plan.requests) and all(one.accepted for one in self.sent)
+    def word(self, outcome: str) -> str:
+        """The outcome for the log and who watches: `nothing` where there was nothing to do."""
+        return outcome if self.plan.requests or self.plan.letters else "nothing"
 
 
 class Worker:
@@ -87,7 +87,8 @@ class Worker:
         self._counts = means.metrics.target(self._name, upstream.mapping.NAME)
         self._answers = means.metrics.upstream(upstream.name)
         self._under_way: set[Delivery] = set()
-        self._calm = asyncio.Event()
+        self._calm: asyncio.Event | None = None
+        """Where it finishes: set when nothing is under way any more."""
         self._aside: deque[Entry] = deque()
         self._idle = False
         self._replays_at = 0.0
@@ -107,7 +108,7 @@ class Worker:
         """Give back what is set aside and wait for what is under way; what takes longer is broken off."""
         self._take_back()
         if self._under_way:
-            self._calm.clear()
+            self._calm = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await self._calm.wait()
@@ -128,9 +129,11 @@ class Worker:
         finally:
             if len(entries) < slots:
                 self._gate.give_back(slots - len(entries))
-        for entry in entries:
-            self._deliver(entry)
-        if not entries:
+        if entries:
+            now, max_age = time.time(), self.means.max_age if self.means.clocks.agree() else None
+            for entry in entries:
+                self._deliver(entry, now, max_age)
+        else:
             self._idle = True
             try:
                 await self._store.wait(self._name, _PAUSED if self._aside else _IDLE)
@@ -141,20 +144,10 @@ class Worker:
         """Up to so many inbounds to deliver now: of those that failed in trouble, one when there is no other."""
         if not self._gate.pace.in_trouble:
             self._take_back()
-        entries = await self._lease(count)
+        entries = await self._store.lease(self._name, count)
         if not entries and self._aside:
             entries = [self._aside.popleft()]
-        return [entry for entry in entries if not self._awaits_turn(entry)]
-
-    async def _lease(self, count: int) -> list[Entry]:
-        """Lease up to so many; a lease that is broken off is given back whole."""
-        leasing = asyncio.ensure_future(self._store.lease(self._name, count))
-        try:
-            return await asyncio.shield(leasing)
-        except asyncio.CancelledError:
-            for entry in await leasing:
-                self._store.nak(self._name, entry, time.time())
-            raise
+        return [entry for entry in entries if not (entry.record.replayed and self._awaits_turn(entry))]
 
     def _take_back(self) -> None:
         """Lease again what was set aside."""
@@ -165,7 +158,7 @@ class Worker:
 
     def _awaits_turn(self, entry: Entry) -> bool:
         """Whether a replayed inbound must wait yet, so that replays keep to their rate."""
-        if not entry.record.replayed or entry.position in self._their_turn:
+        if entry.position in self._their_turn:
             self._their_turn.discard(entry.position)
             return False
         now = time.monotonic()
@@ -174,18 +167,18 @@ class Worker:
         self._store.nak(self._name, entry, time.time() + self._replays_at - now)
         return True
 
-    def _deliver(self, entry: Entry) -> None:
+    def _deliver(self, entry: Entry, now: float, max_age: float | None) -> None:
         """Begin with one leased inbound, in a slot of its own; the answers do the rest."""
-        max_age = self.means.max_age if self.means.clocks.agree() else None
-        todo = plan(entry, self.settings, self.means.reader, time.time(), max_age)
-        delivery = Delivery(entry, todo, probing=self._gate.pace.in_trouble)
+        todo = plan(entry, self.settings, self.means.reader, now, max_age)
+        delivery = Delivery(entry, todo, self._gate.pace.in_trouble, time.monotonic())
         if not todo.requests:
             self._gate.give_back()
             self._end(delivery)
             return
+        first, *others = todo.requests
         self._under_way.add(delivery)
-        self._send(delivery, todo.requests[0])
-        for outbound in todo.requests[1:]:
+        self._send(delivery, first)
+        for outbound in others:
             task = asyncio.create_task(self._send_another(delivery, outbound))
             delivery.waiting[id(outbound)] = task
             task.add_done_callback(self._look_after)
@@ -200,6 +193,7 @@ class Worker:
         if await self._gate.one():
             self._send(delivery, outbound)
         else:
+            delivery.whole = False
             self._over(delivery, outbound)
 
     def _answered(self, delivery: Delivery, began: float, sent: Sent) -> None:
@@ -210,6 +204,7 @@ class Worker:
         if sent.accepted:
             self._gate.accept()
         else:
+            delivery.whole = False
             self._gate.learn(sent.ended(delivery.entry.position, began))
             pause = sent.asked_pause()
             if pause:
@@ -225,11 +220,11 @@ class Worker:
     def _end(self, delivery: Delivery) -> None:
         """Settle a delivery; a mistake of the gateway's own costs one inbound its turn, never the queue."""
         self._under_way.discard(delivery)
-        if not self._under_way:
+        if self._calm is not None and not self._under_way:
             self._calm.set()
         try:
             outcome = self._settle(delivery)
-            self._tell(delivery, outcome, time.perf_counter() - delivery.started)
+            self._tell(delivery, outcome, time.monotonic() - delivery.started)
         except Exception:  # noqa: BLE001  # whoever called must go on
             self._log.exception("delivery failed inside the gateway", target=self._name)
 
@@ -244,15 +239,21 @@ class Worker:
             if not isinstance(sending, asyncio.Task):
                 self._gate.release()
         delivery.waiting.clear()
+        delivery.whole = False
         self._end(delivery)
 
     def _settle(self, delivery: Delivery) -> str:
-        """Acknowledge what the attempts brought, or have it leased again later; gives the outcome in a word."""
+        """Acknowledge a delivery of which nothing more is to be told; gives the outcome in a word."""
+        entry = delivery.entry
+        if delivery.whole and not delivery.plan.letters and not self._store.traces(entry.record):
+            self._store.ack(self._name, entry)
+            return "delivered"
+        return self._settle_in_part(delivery)
+
+    def _settle_in_part(self, delivery: Delivery) -> str:
+        """Acknowledge what the attempts brought, or have it leased again later, and keep what is to be told of it."""
         entry, todo, sent = delivery.entry, delivery.plan, delivery.sent
         now, store, retry = time.time(), self._store, self.upstream.settings.retry
-        if delivery.is_taken and not todo.letters and not store.traces(entry.record):
-            store.ack(self._name, entry)
-            return "delivered"
         self._remember(entry, sent, now, probing=delivery.probing)
         if todo.translation is not None and not (sent or todo.letters) and store.traces(entry.record):
             entry.attempts = [*entry.attempts, nothing(todo.translation, now)]
@@ -291,23 +292,21 @@ class Worker:
 
     def _tell(self, delivery: Delivery, outcome: str, seconds: float) -> None:
         """Count a delivery, show it to those who watch, and write the one line of one that is finished."""
-        entry, todo = delivery.entry, delivery.plan
+        todo, means = delivery.plan, self.means
         if todo.requests:
             self._counts.delivered(outcome, seconds)
         elif outcome == "dead":
             self._counts.given_up(outcome)
-        word = outcome if todo.requests or todo.letters else "nothing"
-        tail = self.means.tail
-        if tail.is_watched and tail.deliveries.admits(entry.record.request_id):
-            vendor = self.upstream.mapping.NAME
-            told = (self._name, vendor, self.upstream, todo.translation, delivery.sent, word, seconds)
-            tail.delivery(Delivered(entry.record, *told))
+        record, tail = delivery.entry.record, means.tail
+        if tail.is_watched and tail.deliveries.admits(record.request_id):
+            told = (self.upstream.mapping.NAME, self.upstream, todo.translation, delivery.sent)
+            tail.delivery(Delivered(record, self._name, *told, delivery.word(outcome), seconds))
         if outcome == "retried":
             return
         if todo.translation is not None:
-            self._counts.translated(todo.translation, entry.record)
-        if self.means.logs(400 if outcome == "dead" else 200):
-            self._write(delivery, word)
+            self._counts.translated(todo.translation, record)
+        if means.logs(400 if outcome == "dead" else 200):
+            self._write(delivery, delivery.word(outcome))
 
     def _write(self, delivery: Delivery, outcome: str) -> None:
         translation = delivery.plan.translation

@@ -182,7 +182,7 @@ class Store(Protocol):
         ...
 
     async def lease(self, target: str, count: int) -> list[Entry]:
-        """Up to so many inbounds that are due, oldest first; none when there are none."""
+        """Up to so many inbounds that are due, oldest first; who is cancelled meanwhile has leased none."""
         ...
 
     async def wait(self, target: str, seconds: float) -> None:

@@ -115,15 +115,15 @@ class TracedWorker(Worker):
         self._spans = made
         self._open: dict[int, Span] = {}
 
-    def _deliver(self, entry: Entry) -> None:
+    def _deliver(self, entry: Entry, now: float, max_age: float | None) -> None:
         span = self._spans.delivery(entry, self._name, self.upstream.name)
         if span is None:
-            super()._deliver(entry)
+            super()._deliver(entry, now, max_age)
             return
         self._open[entry.position] = span
         try:
             with spans.under_way(span):
-                super()._deliver(entry)
+                super()._deliver(entry, now, max_age)
         except BaseException:
             self._open.pop(entry.position, span).end()
             raise
@@ -132,7 +132,7 @@ class TracedWorker(Worker):
         span = self._open.pop(delivery.entry.position, INVALID_SPAN)
         try:
             outcome = super()._settle(delivery)
-            spans.settled(span, outcome if delivery.plan.requests or delivery.plan.letters else "nothing")
+            spans.settled(span, delivery.word(outcome))
         finally:
             span.end()
         return outcome
