@@ -114,6 +114,7 @@ class Commits:
         """Write now, or as soon as the commit under way has ended."""
         self._joining = False
         if self._commit is not None:
+            self._wanted = True
             return
         if self._timer is not None:
             self._timer.cancel()

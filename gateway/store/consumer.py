@@ -44,6 +44,8 @@ class Consumer:
         self.known = False
         self._ahead = 0
         self._counted = place.cursor
+        self._cramped = False
+        """Whether there was no room in its window when it last leased."""
         self._lock = asyncio.Lock()
         self._shared = shared
 
@@ -91,14 +93,15 @@ class Consumer:
             self.known = True
             self.event.set()
 
-    def hear(self, row: Row) -> None:
-        """A record of a route that it reads, or read, is committed."""
-        if row.position < self._counted or not self.window.reads(row.record.route, row.position):
-            return
-        if self.is_meant(row.record):
-            self._ahead += 1
+    def hear(self, rows: Sequence[Row]) -> None:
+        """Rows of a route that it reads, or read, are committed; all of them are for the same targets."""
+        route, start = rows[0].record.route, rows[0].position
+        if start < self._counted or not self.window.reads_on(route, start):
+            rows = [row for row in rows if row.position >= self._counted and self.window.reads(route, row.position)]
+        if rows and self.is_meant(rows[0].record):
+            self._ahead += len(rows)
             self.event.set()
-        elif not self._ahead:
+        elif rows and not self._ahead:
             self.mark()
 
     def restore(self, position: int, until: float) -> None:
@@ -115,8 +118,9 @@ class Consumer:
             now = float("inf") if early else self._shared.monotonic()
             found, stored = self.window.due(now, count)
             try:
-                found += await self._exceptions(stored)
-                stored = []
+                if stored:
+                    found += await self._exceptions(stored)
+                    stored = []
                 if self._ahead > 0 or not self.known:
                     await self._fresh(found, count, end)
             except BaseException:
@@ -131,8 +135,10 @@ class Consumer:
     def ack(self, entry: Entry) -> None:
         """It is done with an inbound."""
         self._finish(entry.position)
-        self.mark()
-        if self._ahead:
+        if self.target not in self._shared.moved:
+            self.mark()
+        if self._cramped:
+            self._cramped = False
             self.event.set()
 
     def nak(self, entry: Entry, until: float) -> None:
@@ -173,8 +179,6 @@ class Consumer:
 
     async def _exceptions(self, positions: Sequence[int]) -> list[Entry]:
         """Exceptions read back from the log; one that cannot be read any more is given up."""
-        if not positions:
-            return []
         found = await self._shared.log.exceptions(self.target, positions)
         for entry in found:
             entry.doubted_at = self.window.doubted_at(entry.position)
@@ -191,31 +195,39 @@ class Consumer:
                 self._park(self.window.make_room())
                 wanted = min(count - len(found), self.window.room)
                 if not wanted:
+                    self._cramped = True
                     return
                 records = await self._read(span.route, max(span.start, self.window.next), span.end, wanted)
                 if not records:
                     break
-                for position, record in records:
-                    self._lease(position, record, found)
+                found += self._leased(records)
             if len(found) >= count or span.end > settled:
                 break
         if len(found) < count and settled == self._shared.commits.settled_below <= end:
             self._ahead = 0  # all of it has been read, whatever was counted
 
     async def _read(self, route: str, start: int, end: int, count: int) -> Sequence[tuple[int, Record | None]]:
-        records = self._shared.recent.read(route, start, count)
-        if records is None:
-            return await self._shared.log.read(route, start, end, count)
-        return [one for one in records if one[0] < end]
-
-    def _lease(self, position: int, record: Record | None, found: list[Entry]) -> None:
-        if record is None:
+        """A route's records from memory, or from the log; one that cannot be read any more is given up."""
+        records = self._shared.recent.read(route, start, end, count)
+        if records is not None:
+            return records
+        found = await self._shared.log.read(route, start, end, count)
+        for position in [position for position, record in found if record is None]:
             self._lose(position)
-        elif self.is_meant(record):
-            found.append(Entry(position, record, set(record.done)))
-            self.window.lease(found[-1])
-            self._ahead -= 1
-        self.window.pass_over(position + 1)
+        return found
+
+    def _leased(self, records: Sequence[tuple[int, Record | None]]) -> list[Entry]:
+        """Those that are for it, now leased."""
+        target = self.target
+        entries = [
+            Entry(position, record, set(record.done))
+            for position, record in records
+            if record is not None and (record.to is None or target in record.to)
+        ]
+        self._ahead -= len(entries)
+        self.window.lease(entries)
+        self.window.pass_over(records[-1][0] + 1)
+        return entries
 
     def _finish(self, position: int) -> None:
         if self.window.finish(position):

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import structlog
@@ -20,6 +22,8 @@ from gateway.store.trails import Trails
 
 _CHUNK: Final = 100
 """How many dead letters, or inbounds skipped, are moved at once."""
+_audience = attrgetter("record.route", "record.to")
+"""Whom a row is for."""
 _UPKEEP: Final = 30.0
 """Seconds between two looks for what has passed its time."""
 
@@ -118,9 +122,8 @@ class EmbeddedStore:
 
     def ack(self, target: str, entry: Entry) -> None:
         """The target is done with it."""
-        end = self._trails.end(target, entry, self._shared.wall())
-        if end is not None:
-            self._commits.batch.ends.append(end)
+        if self._trails.traces(entry.record):
+            self._commits.batch.ends += self._trails.end(target, entry, self._shared.wall())
         self._consumers[target].ack(entry)
 
     def nak(self, target: str, entry: Entry, until: float) -> None:
@@ -277,10 +280,11 @@ class EmbeddedStore:
 
     def _committed(self, batch: Batch) -> None:
         """Tell the targets what is there for them, and forget what need no longer be in memory."""
-        for row in batch.rows:
-            self._shared.recent.add(row.position, row.record)
-            for consumer in self._routes.get(row.record.route, ()):
-                consumer.hear(row)
+        for (route, _), alike in groupby(batch.rows, _audience):
+            rows = list(alike)
+            self._shared.recent.add(route, rows)
+            for consumer in self._routes.get(route, ()):
+                consumer.hear(rows)
                 if consumer.sheds and consumer.excess:
                     self._spawn(f"shed {consumer.target}", self._shed(consumer))
         for target, position in batch.parked:

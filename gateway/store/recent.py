@@ -2,15 +2,20 @@
 
 from bisect import bisect_left
 from collections import deque
+from collections.abc import Sequence
+from itertools import repeat
+from operator import attrgetter
 from typing import Final
 
 from gateway.store.contract import Record
+from gateway.store.log import Row
 
 _BYTES: Final = 8 << 20
 _OVERHEAD: Final = 1024
 """Bytes that a record takes beside its body."""
 _LEFT: Final = 1024
 """Places of forgotten records that a route keeps before they are closed up."""
+_position, _record, _body = attrgetter("position"), attrgetter("record"), attrgetter("record.body")
 
 
 class _Kept:
@@ -42,25 +47,25 @@ class Recent:
         self._order: deque[str] = deque()
         self._bytes = 0
 
-    def add(self, position: int, record: Record) -> None:
-        """Remember a record; the oldest of all routes go where the bound is passed."""
-        kept = self._routes.get(record.route) or self._routes.setdefault(record.route, _Kept())
-        kept.positions.append(position)
-        kept.records.append(record)
-        self._order.append(record.route)
-        self._bytes += len(record.body) + _OVERHEAD
+    def add(self, route: str, rows: Sequence[Row]) -> None:
+        """Remember a route's rows; the oldest of all routes go where the bound is passed."""
+        kept = self._routes.get(route) or self._routes.setdefault(route, _Kept())
+        kept.positions += map(_position, rows)
+        kept.records += map(_record, rows)
+        self._order.extend(repeat(route, len(rows)))
+        self._bytes += sum(map(len, map(_body, rows))) + _OVERHEAD * len(rows)
         while self._bytes > self._bound:
-            route = self._order.popleft()
-            oldest = self._routes[route]
+            first = self._order.popleft()
+            oldest = self._routes[first]
             self._bytes -= oldest.forget() + _OVERHEAD
             if oldest.gone == len(oldest.records):
-                del self._routes[route]
+                del self._routes[first]
 
-    def read(self, route: str, start: int, count: int) -> list[tuple[int, Record]] | None:
-        """A route's records from a position on; None where memory does not go back that far."""
+    def read(self, route: str, start: int, end: int, count: int) -> list[tuple[int, Record | None]] | None:
+        """A route's first records from `start` up to `end`; None where memory does not go back that far."""
         kept = self._routes.get(route)
         if kept is None or kept.positions[kept.gone] > start:
             return None
         first = bisect_left(kept.positions, start, kept.gone)
-        found = zip(kept.positions[first : first + count], kept.records[first : first + count], strict=True)
-        return [(position, record) for position, record in found if record is not None]
+        last = min(first + count, bisect_left(kept.positions, end, first))
+        return list(zip(kept.positions[first:last], kept.records[first:last], strict=True))

@@ -16,6 +16,7 @@ class Trails:
 
     def __init__(self, log: Log, consumers: Mapping[str, Consumer], elapse: Callable[[float], float]) -> None:
         self._log = log
+        self._keeps = log.keeps
         self._consumers = consumers
         self._elapse = elapse
         self._watched: dict[str, list[tuple[Record, End]]] = {}
@@ -28,17 +29,15 @@ class Trails:
 
     def traces(self, record: Record) -> bool:
         """Whether all attempts are to be told when a target is done with it: they are kept, or watched."""
-        return self._log.keeps or (bool(self._watched) and record.request_id in self._watched)
+        return self._keeps or record.request_id in self._watched
 
-    def end(self, target: str, entry: Entry, at: float) -> End | None:
-        """Note that a target is done with an inbound; gives what is to be kept of that."""
-        if not self.traces(entry.record):
-            return None
+    def end(self, target: str, entry: Entry, at: float) -> list[End]:
+        """Note that a target is done with an inbound that is traced; gives what is to be kept of that."""
         end = End(entry.position, target, at, tuple(entry.attempts))
         watched = self._watched.get(entry.record.request_id)
         if watched is not None:
             watched.append((entry.record, end))
-        return end if self._log.keeps else None
+        return [end] if self._keeps else []
 
     async def find(self, texts: Sequence[str], limit: int) -> list[Trail]:
         """Inbounds in which one of these texts stands, as far as they are kept, newest first."""

@@ -7,7 +7,9 @@ nothing. After a crash at most the window is delivered twice, and what was parke
 """
 
 import heapq
-from collections import OrderedDict
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 from gateway.store.contract import Entry
@@ -16,19 +18,25 @@ from gateway.store.log import FOREVER, Place, Span, Stretch
 SIZE: Final = 1024
 _FREED: Final = SIZE // 4
 """How many positions a full window gives up at once."""
+_position = attrgetter("position")
 EXCEPTIONS: Final = 16384
 """How many exceptions a target may have before nothing new is leased for it."""
 
 
 class Window:
-    """One target's bookkeeping; times are on whatever clock the caller has."""
+    """One target's bookkeeping; times are on whatever clock the caller has.
+
+    What is finished only leaves `_open`; how far the cursor came is worked out of that where it is asked for.
+    """
 
     def __init__(self, place: Place) -> None:
         self.next = place.cursor
         """The first position that was never leased."""
         self._stretches = list(place.stretches)
-        self._open: OrderedDict[int, Entry | None] = OrderedDict()
-        self._unfinished = 0
+        self._open: dict[int, Entry] = {}
+        """What is leased and unfinished, exceptions aside, in order."""
+        self._leased: list[int] = []
+        """Every position leased from the cursor on, finished or not, and some before it."""
         self._waiting: dict[int, tuple[Entry, float]] = {}
         self._due: list[tuple[float, int]] = []
         self._parked: dict[int, float | None] = {}
@@ -41,12 +49,12 @@ class Window:
     @property
     def room(self) -> int:
         """How many new positions may be leased."""
-        return SIZE - len(self._open)
+        return SIZE - len(self._leased) + self._behind()
 
     @property
     def leased(self) -> int:
         """How many positions were leased and are not finished, exceptions too."""
-        return self._unfinished + len(self._parked)
+        return len(self._open) + len(self._parked)
 
     @property
     def route(self) -> str | None:
@@ -62,9 +70,11 @@ class Window:
 
     def reads(self, route: str, position: int) -> bool:
         """Whether a route's record at a position is its own."""
-        if len(self._stretches) == 1:
-            return self._stretches[0].route == route and position >= self._stretches[0].start
         return any(span.route == route and span.start <= position < span.end for span in self._spans(0))
+
+    def reads_on(self, route: str, position: int) -> bool:
+        """Whether all of a route's records from a position on are its own."""
+        return self._stretches[-1].route == route and position >= self._stretches[-1].start
 
     def routes(self) -> set[str]:
         """Every route of which it may still need something."""
@@ -89,23 +99,20 @@ class Window:
             self._stretches.pop(0)
         return Place(self.cursor, tuple(self._stretches))
 
-    def lease(self, entry: Entry) -> None:
-        """A position is leased for the first time."""
-        self._open[entry.position] = entry
-        self._unfinished += 1
-        self.next = entry.position + 1
+    def lease(self, entries: Sequence[Entry]) -> None:
+        """Positions are leased for the first time, in their order."""
+        positions = list(map(_position, entries))
+        self._open.update(zip(positions, entries, strict=True))
+        del self._leased[: self._behind()]
+        self._leased += positions
 
     def pass_over(self, position: int) -> None:
         """Nothing below a position is to be leased any more."""
         self.next = max(self.next, position)
 
     def finish(self, position: int) -> bool:
-        """A position is done and the cursor follows; gives whether it was an exception."""
-        if self._open.get(position) is not None:
-            self._open[position] = None
-            self._unfinished -= 1
-            self._advance()
-        if position not in self._parked:
+        """A position is done; gives whether it was an exception."""
+        if self._open.pop(position, None) is not None or position not in self._parked:
             return False
         del self._parked[position]
         return True
@@ -153,7 +160,7 @@ class Window:
 
     def is_done(self, position: int) -> bool:
         """Whether nothing is left to do at a position that it reads."""
-        return position < self.next and position not in self._parked and self._open.get(position) is None
+        return position < self.next and position not in self._parked and position not in self._open
 
     def waits(self, position: int) -> tuple[Entry | None, float] | None:
         """The entry that waits at a position, where it is in memory, and until when; None where none does."""
@@ -174,19 +181,18 @@ class Window:
 
     def _park(self, keep: int) -> list[tuple[Entry, float | None]]:
         found: list[tuple[Entry, float | None]] = []
-        while len(self._open) > keep:
-            position, entry = self._open.popitem(last=False)
+        first, last = self._behind(), max(0, len(self._leased) - keep)
+        for position in self._leased[first:last]:
+            entry = self._open.pop(position, None)
             if entry is not None:
-                self._unfinished -= 1
                 self._parked[position] = entry.doubted_at
                 waiting = self._waiting.get(position)
                 found.append((entry, waiting[1] if waiting else None))
-        self._advance()
         return found
 
-    def _advance(self) -> None:
-        while self._open and next(iter(self._open.values())) is None:
-            self._open.popitem(last=False)
+    def _behind(self) -> int:
+        """How many of `_leased` lie before the cursor."""
+        return bisect_left(self._leased, self.cursor)
 
     def _spans(self, start: int) -> list[Span]:
         """What it reads from a position on."""
