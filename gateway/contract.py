@@ -273,6 +273,7 @@ def masked(mapping: Any) -> Any:
     return replace(mapping, **hidden)
 
 
+@lru_cache(maxsize=256)
 def verdict(status: int) -> Receipt:
     """What a status alone means: the rule where a vendor documents nothing else."""
     if 200 <= status < 300:
@@ -289,11 +290,13 @@ def hidden_failure(answer: Answer, key: str) -> Receipt | None:
 
     A page instead of JSON comes from no vendor's API: the URL leads elsewhere.
     """
-    start = answer.body.lstrip()[:1]
-    if not 200 <= answer.status < 300 or start not in (b"{", b"<"):
+    if not answer.body or not 200 <= answer.status < 300:
         return None
+    start = answer.body.lstrip()[:1]
     if start == b"<":
         return Receipt("doubt", f"status {answer.status} with a page instead of an answer")
+    if start != b"{":
+        return None
     try:
         told = msgspec.json.decode(answer.body).get(key)
     except (msgspec.DecodeError, RecursionError):

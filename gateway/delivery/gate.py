@@ -91,7 +91,8 @@ class Gate:
         """The vendor took what was sent."""
         self.pace.accept()
         self.accepted_at = time.time()
-        self._look_soon()
+        if self._line or self._first:
+            self._look_soon()
 
     def pause(self, seconds: float) -> None:
         """The vendor asked to be left alone for so long."""

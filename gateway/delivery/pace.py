@@ -173,7 +173,9 @@ class Pace:
             self._doubters.clear()
             if self.told is not None and was_in_trouble:
                 self.told(None, "accepted", None)
-        self._grow()
+        # Add one for each round of successes; a concurrency that nobody uses tells nothing.
+        if 2 * self._in_flight + 2 >= self._limit:
+            self._limit = min(self._ceiling, self._limit + 1.0 / self._limit)
 
     def pause(self, seconds: float, now: float) -> None:
         """Wait as long as the vendor asked, within the cap."""
@@ -184,11 +186,6 @@ class Pace:
         if ended.began >= self._halved_at:
             self._limit = max(1.0, self._limit / 2)
             self._halved_at = now
-
-    def _grow(self) -> None:
-        """Add one for each round of successes; a concurrency that nobody uses tells nothing."""
-        if 2 * self._in_flight + 2 >= self._limit:
-            self._limit = min(self._ceiling, self._limit + 1.0 / self._limit)
 
     def _probe(self, ended: Ended, now: float, *, was_in_trouble: bool) -> None:
         """When the next probe may go, where the upstream is in trouble; what began before tells nothing of a probe."""

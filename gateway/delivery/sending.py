@@ -12,25 +12,28 @@ from gateway.delivery.retry import retry_after
 from gateway.errors import DeliveryFailed, TimedOut
 
 
-class Sent(Struct, frozen=True):
-    """What became of one outbound: an answer with its verdict, or the failure that stood in for them."""
+class Sent(Struct):
+    """What became of one outbound: an answer with its verdict, or the failure that stood in for them.
+
+    `outcome` is one word for logs and metrics, the vendor's verdict or how the attempt ended without one; `accepted`
+    says whether the vendor has it. Both follow from the rest: they are asked for again and again.
+    """
 
     outbound: Outbound
     answer: Answer | None
     receipt: Receipt | None
     failure: DeliveryFailed | None = None
+    outcome: Outcome = "refused"
+    accepted: bool = False
 
-    @property
-    def accepted(self) -> bool:
-        """Whether the vendor has it."""
-        return self.receipt is not None and self.receipt.verdict == "accepted"
-
-    @property
-    def outcome(self) -> Outcome:
-        """One word for logs and metrics: the vendor's verdict, or how the attempt ended without one."""
-        if self.failure is not None:
-            return cast("Outcome", self.failure.code)
-        return "refused" if self.receipt is None else self.receipt.verdict
+    def __post_init__(self) -> None:
+        """Work out what follows."""
+        receipt = self.receipt
+        if receipt is not None:
+            self.outcome = receipt.verdict
+            self.accepted = receipt.verdict == "accepted"
+        elif self.failure is not None:
+            self.outcome = cast("Outcome", self.failure.code)
 
     @property
     def status(self) -> int:
