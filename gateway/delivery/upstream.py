@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import Struct
 
-from gateway.contract import MASK, Outbound, credentials
+from gateway.contract import MASK, Answer, Outbound, Receipt, credentials
 from gateway.delivery.gate import Gate
 from gateway.delivery.granted import ByToken, Granted, Sending
 from gateway.delivery.http.client import Client, Limits
@@ -58,6 +58,8 @@ class Upstream:
         self._secrets = tuple(one.reveal() for one in credentials(settings.mapping))
         grant = settings.mapping.grant
         self._tokens = None if grant is None else Granted(grant, settings.timeout, trust, settings.proxy)
+        self._answer: Answer | None = None
+        self._receipt: Receipt | None = None
         self._log = structlog.get_logger()
 
     def start(self, outbound: Outbound, done: Callable[[Sent], object]) -> Sending:
@@ -119,14 +121,23 @@ class Upstream:
             return self._loop.call_soon(ended, self._own_mistake())
 
     def _ended(self, outbound: Outbound, done: Callable[[Sent], object], outcome: Outcome) -> None:
-        if isinstance(outcome, DeliveryFailed):
-            done(Sent(outbound, None, None, outcome))
-            return
-        try:
-            sent = Sent(outbound, outcome, self.mapping.judge(outcome))
-        except Exception:  # noqa: BLE001  # likewise
-            sent = Sent(outbound, None, None, self._own_mistake())
+        if outcome is self._answer:
+            sent = Sent(outbound, self._answer, self._receipt)
+        elif isinstance(outcome, DeliveryFailed):
+            sent = Sent(outbound, None, None, outcome)
+        else:
+            sent = self._judged(outbound, outcome)
         done(sent)
+
+    def _judged(self, outbound: Outbound, answer: Answer) -> Sent:
+        """An answer with its verdict, which is kept for it: the client gives the same answer for the same bytes."""
+        try:
+            receipt = self.mapping.judge(answer)
+            sent = Sent(outbound, answer, receipt)
+        except Exception:  # noqa: BLE001  # likewise
+            return Sent(outbound, None, None, self._own_mistake())
+        self._answer, self._receipt = answer, receipt
+        return sent
 
     def _own_mistake(self) -> Ambiguous:
         """What stands for an answer where the gateway failed, logged with the exception that is being handled."""

@@ -107,6 +107,31 @@ async def test_an_answer_may_be_split_at_any_byte():
         assert server.connections == 1
 
 
+@pytest.mark.parametrize("case", REUSED)
+async def test_an_answer_that_came_before_is_read_alike_by_every_connection(case):
+    """Its bytes, all at once as before or cut in two, on another connection of another client: the same answer."""
+    wire, answer = REUSED[case]
+    for pieces in [(wire,), (wire,), (wire[:20], wire[20:])]:
+        async with serving(answering(*pieces, pause=0.001)) as server, client() as asking:
+            assert [await ask(asking, post(server.url)) for _ in range(2)] == [answer] * 2
+
+
+async def test_a_body_that_looks_like_an_answer_that_came_before_is_a_body():
+    """The bytes of a known answer are one only where an answer begins."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(OK)
+
+    async def script(peer):
+        await peer.request()
+        await peer.say(OK)
+        await peer.request()
+        await peer.say(head, OK, pause=0.01)
+
+    async with serving(script) as server, client() as asking:
+        assert await ask(asking, post(server.url)) == Answer(200, b"ok")
+        assert await ask(asking, post(server.url)) == Answer(200, OK)
+        assert server.connections == 1
+
+
 LAST = {
     "said so": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
     "1.0": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -144,6 +169,14 @@ async def test_an_answer_to_head_has_no_body():
     async with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n")) as server, client() as asking:
         for _ in range(2):
             assert await ask(asking, Outbound("HEAD", server.url, {}, None, ())) == Answer(200)
+        assert server.connections == 2
+
+
+async def test_an_answer_to_head_is_the_last_of_its_connection():
+    """Also where the same answer to another method lets the connection be."""
+    async with serving(answering(NO_CONTENT)) as server, client() as asking:
+        for method in ("GET", "GET", "HEAD", "GET"):
+            assert await ask(asking, Outbound(method, server.url, {}, None, ())) == Answer(204)
         assert server.connections == 2
 
 

@@ -244,16 +244,20 @@ async def test_an_attempt_that_fails_is_told_to_who_waited_for_it():
     loop = asyncio.get_running_loop()
     attempts, told, active = [], [], {}
 
+    def waiting():
+        active[exchange := Exchange(active, told.append, loop.time())] = True
+        return exchange
+
     async def connect(_):
         attempts.append(loop.create_future())
         return await attempts[-1]
 
     pool = Pool(connect, limit=1, keepalive=4.0)
-    first = Exchange(active, told.append, loop.time())
+    first = waiting()
     pool.take(first)
     await asyncio.sleep(0.01)
     first.cancel()
-    pool.take(Exchange(active, told.append, loop.time()))
+    pool.take(waiting())
     attempts[0].set_exception(NotSent("the first"))
     while len(attempts) < 2:  # noqa: ASYNC110  # nothing says that it has begun
         await asyncio.sleep(0.001)

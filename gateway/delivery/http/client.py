@@ -44,7 +44,6 @@ class Client:
         self._active: dict[Exchange, bool] = {}
         self._tick = min(limits.timeout / _TICKS, _SLOWEST)
         self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self._over = asyncio.Event()
 
@@ -53,12 +52,13 @@ class Client:
         try:
             origin, request = render(outbound, self._lines)
         except Unsendable as failure:
-            exchange = self._begin(done)
-            asyncio.get_running_loop().call_soon(exchange.end, failure)
-            return exchange
-        exchange = self._begin(done)
-        exchange.request, exchange.bodiless = request, outbound.method == "HEAD"
-        (self._pools.get(origin) or self._pool(origin)).take(exchange)
+            return self._refuse(failure, done)
+        pool = self._pools.get(origin) or self._pool(origin)
+        exchange = Exchange(self._active, done, pool.time(), request, outbound.method == "HEAD")
+        self._active[exchange] = True
+        if self._timer is None:
+            self._watch()
+        pool.take(exchange)
         return exchange
 
     @property
@@ -77,14 +77,19 @@ class Client:
             self._timer = None
         await asyncio.gather(*[pool.close() for pool in self._pools.values()])
 
-    def _begin(self, done: Callable[[Outcome], object]) -> Exchange:
-        """An exchange that is under way, and watched."""
-        loop = self._loop
-        if loop is None:  # asked for once: it costs a system call
-            loop = self._loop = asyncio.get_running_loop()
+    def _refuse(self, failure: Unsendable, done: Callable[[Outcome], object]) -> Exchange:
+        """Call back that an outbound cannot be sent."""
+        loop = asyncio.get_running_loop()
+        exchange = Exchange(self._active, done, loop.time())
+        self._active[exchange] = True
         if self._timer is None:
-            self._timer = loop.call_later(self._tick, self._sweep)
-        return Exchange(self._active, done, loop.time())
+            self._watch()
+        loop.call_soon(exchange.end, failure)
+        return exchange
+
+    def _watch(self) -> None:
+        """Have a sweep come as long as something is under way."""
+        self._timer = asyncio.get_running_loop().call_later(self._tick, self._sweep)
 
     def _pool(self, origin: Origin) -> Pool:
         pool = Pool(partial(self._dialer.connect, origin), self._limits.concurrency, self._limits.keepalive)
@@ -103,7 +108,9 @@ class Client:
             self._over.set()
             for pool in self._pools.values():
                 pool.drop()
-        self._timer = loop.call_later(self._tick, self._sweep) if self._active or any(idle) else None
+        self._timer = None
+        if self._active or any(idle):
+            self._watch()
 
     def _late(self, now: float) -> list[tuple[Exchange, DeliveryFailed]]:
         """What has waited too long for a connection, or was written and not answered in time; oldest come first."""

@@ -4,35 +4,30 @@ import asyncio
 import select
 from typing import Final, Protocol, cast
 
-from gateway.contract import Answer
 from gateway.delivery.http.exchange import Exchange
 from gateway.delivery.http.reading import Reader
 from gateway.errors import Ambiguous
 
 LIFETIME: Final = 600.0
 """Seconds after which a connection is retired, so that a change of the host's addresses is followed."""
-_MARGIN: Final = 1.0
-"""Seconds by which an idle connection is retired before the other side would, at most half of its time."""
 
 
 class Keeper(Protocol):
-    """Whom a connection belongs to; `keepalive` is in seconds."""
+    """Whom a connection belongs to."""
 
-    keepalive: float
-
-    def free(self, connection: "Connection") -> None:
-        """It can take another exchange."""
+    def free(self, connection: "Connection", lasts: float | None) -> None:
+        """It can take another exchange, and may be idle for so many seconds where its answer said so."""
 
     def lost(self, connection: "Connection") -> None:
         """It is closed."""
 
 
 class Connection(asyncio.Protocol):
-    """A connection of a pool; on the loop's clock it is not to be used after `retire_at`."""
+    """A connection of a pool; on the loop's clock it is not to be used after `retire_at`, which `retire_by` bounds."""
 
     __slots__ = (
-        *("_exchange", "_keeper", "_loop", "_poll", "_reader", "_retire_by", "_transport"),
-        "retire_at",
+        *("_exchange", "_keeper", "_loop", "_poll", "_reader", "_transport"),
+        *("retire_at", "retire_by"),
     )
 
     def __init__(self, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
@@ -41,7 +36,7 @@ class Connection(asyncio.Protocol):
         self._reader = Reader()
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport | None = None
-        self._retire_by = self.retire_at = loop.time() + LIFETIME
+        self.retire_by = self.retire_at = loop.time() + LIFETIME
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
@@ -56,28 +51,24 @@ class Connection(asyncio.Protocol):
             return False
         return self._transport.get_extra_info("sslcontext") is not None or not self._poll(0)
 
-    def is_fit(self, now: float) -> bool:
-        """Whether it may take another exchange: nothing came since the last one, no end of the connection either.
+    def begin(self, exchange: Exchange, now: float, *, new: bool = False) -> bool:
+        """Write a request, which the vendor may have taken from here on; False where the connection is not good.
 
-        The system is asked each time, also in the moment in which an answer has come: a server that lets go of its
-        connections closes them right behind its answers, where the loop has not looked yet.
+        It is where nothing came since the last answer, no end of the connection either. The system is asked each time,
+        also in the moment in which an answer has come: a server that lets go of its connections closes them right
+        behind its answers, where the loop has not looked yet. A `new` one has been looked at.
         """
         transport = self._transport
-        if transport is None or now >= self.retire_at or transport.is_closing():
+        if transport is None:
             return False
-        return not self._poll(0)
-
-    def begin(self, exchange: Exchange) -> None:
-        """Write a request: from here on the vendor may have taken it."""
-        self._exchange, exchange.connection = exchange, self
-        self._reader.start(bodiless=exchange.bodiless)
-        cast("asyncio.Transport", self._transport).write(exchange.request)
-
-    def rest(self) -> None:
-        """It is idle from now on; says until when it may be."""
-        lasts = self._reader.lasts
-        lasts = self._keeper.keepalive if lasts is None else max(lasts - _MARGIN, lasts / 2)
-        self.retire_at = min(self._loop.time() + lasts, self._retire_by)
+        if not new and (now >= self.retire_at or transport.is_closing() or self._poll(0)):
+            return False
+        self._exchange = exchange
+        exchange.connection = self
+        if exchange.bodiless:
+            self._reader.bodiless = True
+        transport.write(exchange.request)
+        return True
 
     def close(self) -> None:
         """Close it; what is under way on it gets no answer."""
@@ -88,25 +79,33 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer, or such that nobody asked for."""
-        if self._exchange is None:
+        exchange = self._exchange
+        if exchange is None:
             self.close()
             return
         try:
-            self._reader.feed(data)
+            read = self._reader.feed(data)
         except Ambiguous as failure:
-            self._fail(failure)
+            self.close()
+            exchange.end(failure)
             return
-        if self._reader.complete:
-            self._finish()
+        if read is None:
+            return
+        self._exchange = None
+        transport = self._transport
+        # An answer may come before the whole request is written: what is left of it would stand before the next one.
+        if read.keeps and transport is not None and not transport.get_write_buffer_size():
+            self._keeper.free(self, read.lasts)
+        else:
+            self.close()
+        exchange.end(read.outcome)
 
     def eof_received(self) -> None:
         """The other side has no more to say."""
-        if self._exchange is None:
-            self.close()
-        elif self._reader.end():
-            self._finish()
-        else:
-            self._fail(Ambiguous("the upstream gave no complete answer: it closed the connection"))
+        exchange = self._exchange
+        self.close()
+        if exchange is not None:
+            exchange.end(self._reader.end())
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is closed, by whomever."""
@@ -116,26 +115,3 @@ class Connection(asyncio.Protocol):
         if exchange is not None:
             how = "the connection was closed" if error is None else f"the connection broke, {type(error).__name__}"
             exchange.end(Ambiguous(f"the upstream gave no complete answer: {how}"))
-
-    def _fail(self, failure: Ambiguous) -> None:
-        exchange = self._exchange
-        self.close()
-        if exchange is not None:
-            exchange.end(failure)
-
-    def _finish(self) -> None:
-        """The answer is there: the connection is free, or not to be used again."""
-        exchange, self._exchange = cast("Exchange", self._exchange), None
-        outcome: Answer | Ambiguous
-        try:
-            outcome = self._reader.answer()
-        except Ambiguous as failure:
-            outcome = failure
-        transport = self._transport
-        # An answer may come before the whole request is written: what is left of it would stand before the next one.
-        if self._reader.keeps and transport is not None and not transport.get_write_buffer_size():
-            self.rest()
-            self._keeper.free(self)
-        else:
-            self.close()
-        exchange.end(outcome)

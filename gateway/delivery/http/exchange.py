@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 import structlog
+from msgspec import Struct
 
 from gateway.contract import Answer
 from gateway.errors import DeliveryFailed
@@ -17,32 +18,31 @@ class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-class Exchange:
-    """A request that waits in a `line` for a connection, or was written to one; `began` is on the loop's clock."""
+class Exchange(Struct, eq=False):
+    """A request that waits in a `line` for a connection, or was written to one; `began` is on the loop's clock.
 
-    __slots__ = ("_active", "_done", "began", "bodiless", "connection", "line", "request")
+    It is under way as long as it stands in `active`; `bodiless` says that its answer has no body, whatever it says.
+    """
 
-    def __init__(self, active: "dict[Exchange, bool]", done: Callable[[Outcome], object], began: float) -> None:
-        self._active = active
-        self._done = done
-        self.began = began
-        self.bodiless = False
-        self.connection: _Closable | None = None
-        self.line: deque[Exchange] | None = None
-        self.request = b""
-        active[self] = True
+    active: "dict[Exchange, bool]"
+    done: Callable[[Outcome], object]
+    began: float
+    request: bytes = b""
+    bodiless: bool = False
+    connection: _Closable | None = None
+    line: "deque[Exchange] | None" = None
 
     def end(self, outcome: Outcome) -> None:
         """Call back, unless that has been done or is not wanted any more."""
-        if self._active.pop(self, False):
+        if self.active.pop(self, False):
             try:
-                self._done(outcome)
+                self.done(outcome)
             except Exception:  # noqa: BLE001  # on its way up it would break the next exchange of the connection
                 structlog.get_logger().exception("a call back failed inside the gateway")
 
     def cancel(self) -> None:
         """Break it off without a call back; an answer that it may get yet is lost."""
-        if self._active.pop(self, False):
+        if self.active.pop(self, False):
             self.withdraw()
 
     def withdraw(self) -> None:

@@ -21,6 +21,7 @@ class Pool:
         self.keepalive = keepalive
         self.line: deque[Exchange] = deque()
         self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._dialing: set[asyncio.Task[None]] = set()
@@ -30,20 +31,21 @@ class Pool:
         """Write an exchange's request at once where a connection is free, else let it wait."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_fit(exchange.began):
-                connection.begin(exchange)
+            if connection.begin(exchange, exchange.began):
                 return
             connection.close()
         exchange.line = self.line
         self.line.append(exchange)
         self._dial()
 
-    def free(self, connection: Connection) -> None:
-        """A connection's answer is complete."""
+    def free(self, connection: Connection, lasts: float | None) -> None:
+        """A connection's answer is complete, and said for how many seconds it may be idle, or did not."""
+        now = self.time()
+        connection.retire_at = min(now + (self.keepalive if lasts is None else lasts), connection.retire_by)
         if not self.line:
             self._idle.append(connection)
-        elif connection.is_fit(self._loop.time()):
-            connection.begin(self.line.popleft())
+        elif connection.begin(self.line[0], now):
+            self.line.popleft()
         else:
             connection.close()
 
@@ -83,7 +85,7 @@ class Pool:
     def _dial(self) -> None:
         """Open a connection for each that waits and for whom none is being opened, as far as the limit goes."""
         while len(self._dialing) < len(self.line) and len(self._dialing) + len(self._open) < self._limit:
-            task = self._loop.create_task(self._open_one(self._loop.time()))
+            task = self._loop.create_task(self._open_one(self.time()))
             self._dialing.add(task)
             task.add_done_callback(self._dialed)
 
@@ -107,10 +109,9 @@ class Pool:
             return
         self._open.add(connection)
         if self.line:
-            connection.begin(self.line.popleft())
+            connection.begin(self.line.popleft(), self.time(), new=True)
         else:
-            connection.rest()
-            self._idle.append(connection)
+            self.free(connection, None)
 
     def _fail_first(self, failure: DeliveryFailed, since: float) -> None:
         """Fail who was there when the attempt began; one that came later has another made for it."""

@@ -1,6 +1,6 @@
 """Bytes as an answer: what httptools finds, and what it leaves open: interim answers, cut bodies, sizes, encodings.
 
-One reader lives as long as its connection, and reads one final answer after each `start`.
+One reader lives as long as its connection, and reads one final answer after the other.
 """
 
 import zlib
@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from msgspec import Struct
 
 from gateway.contract import Answer
 from gateway.errors import Ambiguous
@@ -18,6 +19,11 @@ MAX_HEAD: Final = 1 << 16
 """Bytes of all headers, interim answers' included."""
 MAX_WIRE: Final = 1 << 23
 """Bytes of everything: chunks may be framed by more than they hold."""
+_MARGIN: Final = 1.0
+"""Seconds by which an idle connection is retired before the other side would, at most half of its time."""
+_SHORT: Final = 1 << 10
+_MANY: Final = 256
+"""How long answers are that are remembered, and how many of them."""
 _KEPT: Final[tuple[str, ...]] = ("content-type", "retry-after")
 _READ: Final = ("content-encoding", "content-length", "keep-alive", "transfer-encoding")
 _KNOWN: Final = {name.encode(): name for name in (*_KEPT, *_READ)}
@@ -28,12 +34,31 @@ class _Enough(Exception):
     """Stops the parser."""
 
 
+class Read(Struct, frozen=True):
+    """An answer that is complete, or Ambiguous where its encoding hides it.
+
+    `keeps` says that another may follow on the connection, which may be idle before that for `lasts` seconds, where
+    the answer says so.
+    """
+
+    outcome: Answer | Ambiguous
+    keeps: bool
+    lasts: float | None
+
+
+_seen: dict[bytes, Read] = {}
+"""What was read of the bytes of an answer that came whole and let its connection be: the same bytes are read alike.
+
+A vendor says the same again and again, its Date for a second.
+"""
+
+
 class Reader:
-    """Reads a connection's answers: `complete` says that one is there, `keeps` that another may follow."""
+    """Reads a connection's answers. One to HEAD is `bodiless`, whatever it says of a body, and the last of all."""
 
     __slots__ = (
-        *("_body", "_bodiless", "_feed", "_head", "_parser", "_received", "_size", "_told"),
-        *("complete", "keeps", "status"),
+        *("_body", "_feed", "_head", "_keeps", "_parser", "_received", "_size", "_status", "_told"),
+        "bodiless",
     )
 
     def __init__(self) -> None:
@@ -41,63 +66,69 @@ class Reader:
         self._feed = self._parser.feed_data
         self._body: list[bytes] = []
         self._told: dict[str, bytes] = {}
-        self._received = self._head = self._size = 0
-        self._bodiless = False
-        self.complete = self.keeps = False
-        self.status = 0
+        self._received = self._head = self._size = self._status = 0
+        self._keeps: bool | None = None  # known once the answer is complete
+        self.bodiless = False
 
-    def start(self, *, bodiless: bool) -> None:
-        """Another answer is awaited; one to HEAD is `bodiless`, whatever it says of a body."""
-        self.complete = self.keeps = False
-        self._bodiless = bodiless
-        self._received = self._head = self.status = 0
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes that came; raises Ambiguous when they are no answer."""
+    def feed(self, data: bytes) -> Read | None:
+        """Take bytes that came: what was read once they are an answer; raises Ambiguous when they are none."""
+        if not self._received and data in _seen and not self.bodiless:
+            return _seen[data]
         self._received += len(data)
         try:
             self._feed(data)
         except (HttpParserError, HttpParserUpgrade):
-            self.keeps = False
-            if not self.complete:
+            if self._keeps is None:
                 raise Ambiguous("the upstream gave no complete answer: what came is no HTTP") from None
-        if not self.complete and self._received > (MAX_WIRE if self.status else MAX_HEAD):
+            self._keeps = False
+        if self._keeps is not None:
+            return self._read(data, keeps=self._keeps)
+        if self._received > (MAX_WIRE if self._status else MAX_HEAD):
             raise Ambiguous("the upstream gave no complete answer: more came than an answer may be long")
+        return None
 
-    def end(self) -> bool:
-        """The other side has closed: whether that ends the answer, as it does where nothing else says its length."""
-        if self.status and not self.complete:
-            coded = self._told.get("transfer-encoding", b"").lower().rstrip()
-            self.complete = "content-length" not in self._told and not coded.endswith(b"chunked")
-        return self.complete
-
-    @property
-    def lasts(self) -> float | None:
-        """The seconds for which the other side will keep the idle connection, where it says so."""
-        told = self._told.get("keep-alive")
-        return None if told is None else _timeout(told)
+    def end(self) -> Answer | Ambiguous:
+        """The other side has closed: that ends the answer where nothing else says its length."""
+        coded = self._told.get("transfer-encoding", b"").lower().rstrip()
+        if not self._status or "content-length" in self._told or coded.endswith(b"chunked"):
+            return Ambiguous("the upstream gave no complete answer: it closed the connection")
+        return self._answer()
 
     def forget(self) -> None:
         """Nothing will be read any more: lets go of the parser, which knows this reader too."""
         del self._feed, self._parser
 
-    def answer(self) -> Answer:
-        """The answer that is complete; raises Ambiguous where its encoding hides it."""
+    def _read(self, data: bytes, *, keeps: bool) -> Read:
+        """The answer that ends with these bytes; the next one may begin."""
+        told = self._told.get("keep-alive")
+        read = Read(self._answer(), keeps, None if told is None else _lasts(told))
+        if keeps and self._received == len(data) <= _SHORT:
+            if len(_seen) >= _MANY:
+                _seen.clear()
+            _seen[data] = read
+        self._body, self._keeps = [], None
+        self._received = self._head = self._size = self._status = 0
+        return read
+
+    def _answer(self) -> Answer | Ambiguous:
+        """The answer that is complete, or Ambiguous where its encoding hides it."""
         told, body = self._told, b"".join(self._body)
-        self._body = []
-        if body and (encoding := told.get("content-encoding")):
-            body = _decoded(body, encoding.strip().lower())
-        headers = {name: text for name in _KEPT if name in told and (text := _text(told[name]))} if told else {}
-        return Answer(self.status, body, headers)
+        if not told:
+            return Answer(self._status, body)
+        if body and "content-encoding" in told:
+            decoded = _decoded(body, told["content-encoding"].strip().lower())
+            if isinstance(decoded, Ambiguous):
+                return decoded
+            body = decoded
+        return Answer(self._status, body, {name: text for name in _KEPT if (text := _text(told.get(name, b"")))})
 
     # What httptools calls.
 
     def on_message_begin(self) -> None:
         """An answer begins."""
-        if self.complete:
+        if self._keeps is not None:
             raise _Enough
-        self._body, self._told = [], {}
-        self._size = self.status = 0
+        self._told = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which is not kept."""
@@ -106,7 +137,7 @@ class Reader:
             if self._head > MAX_HEAD:
                 raise _Enough
         known = _KNOWN.get(name.lower())
-        if known is None or self.status:
+        if known is None or self._status:
             return
         if known == "transfer-encoding":
             self._told[known] = value  # of several, only the last can say that there are chunks
@@ -117,9 +148,9 @@ class Reader:
         """The status is known: a final one, or an interim one that another answer follows."""
         status = self._parser.get_status_code()
         if status >= 200:
-            self.status = status
-            if self._bodiless:
-                self.complete = True
+            self._status = status
+            if self.bodiless:
+                self._keeps = False
                 raise _Enough
         elif status == 101 or status < 100:
             raise _Enough
@@ -130,14 +161,13 @@ class Reader:
         self._size += len(data)
         if self._size >= MAX_BODY:
             self._body[-1] = data[: len(data) - (self._size - MAX_BODY)]
-            self.complete = True
+            self._keeps = False
             raise _Enough
 
     def on_message_complete(self) -> None:
         """The answer is there, unless it was an interim one."""
-        if self.status:
-            self.complete = True
-            self.keeps = self._parser.should_keep_alive()
+        if self._status:
+            self._keeps = self._parser.should_keep_alive()
 
 
 @lru_cache(maxsize=64)
@@ -148,19 +178,20 @@ def _text(value: bytes) -> str:
 
 
 @lru_cache(maxsize=64)
-def _timeout(value: bytes) -> float | None:
-    """The `timeout` parameter of a Keep-Alive header."""
+def _lasts(value: bytes) -> float | None:
+    """The seconds for which a connection may be idle by the `timeout` parameter of a Keep-Alive header."""
     for part in value.decode("latin-1").split(","):
         name, _, number = part.strip().partition("=")
         if name.strip().lower() == "timeout" and number.strip().isdecimal():
-            return float(number[:9])
+            seconds = float(number[:9])
+            return max(seconds - _MARGIN, seconds / 2)
     return None
 
 
-def _decoded(body: bytes, encoding: bytes) -> bytes:
-    """A body without its encoding, cut where any body is; raises Ambiguous where a vendor's word cannot be read."""
+def _decoded(body: bytes, encoding: bytes) -> bytes | Ambiguous:
+    """A body without its encoding, cut where any body is; Ambiguous where a vendor's word cannot be read."""
     if encoding in _UNREADABLE:
-        raise Ambiguous("the upstream gave no complete answer: it is encoded in a way that was not asked for")
+        return Ambiguous("the upstream gave no complete answer: it is encoded in a way that was not asked for")
     if encoding not in (b"gzip", b"x-gzip", b"deflate"):
         return body  # no encoding, whatever the vendor believes: `identity`, `utf-8`
     raw = encoding == b"deflate" and body[0] & 0x0F != 8
@@ -170,5 +201,5 @@ def _decoded(body: bytes, encoding: bytes) -> bytes:
     except zlib.error:
         found = b""
     if not inflating.eof and len(found) < MAX_BODY:
-        raise Ambiguous("the upstream gave no complete answer: its body is not encoded as it says")
+        return Ambiguous("the upstream gave no complete answer: its body is not encoded as it says")
     return found
