@@ -24,7 +24,7 @@ Floors, top to bottom; an import goes downward only:
     contract                    what a mapping is (`conformance` holds any to it)
     facts, model                the canonical interaction, and what it states by name
     wire, times, clocks         bytes, times as text, clocks that may disagree
-    garbage, version            the collector of cycles, set for what serves; what is installed
+    garbage, turns, version     the collector of cycles, set for what serves; like work done together; what is installed
     errors                      every way to fail
 
 `sandbox` stands beside them: it judges what the mappings send, so it shares no code with them.

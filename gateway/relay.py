@@ -31,6 +31,7 @@ from gateway.store.contract import Record
 from gateway.tail import Tail
 from gateway.tail.seen import Delivered
 from gateway.translate import Decoded, Refused, decode, translate
+from gateway.turns import next_turn
 from gateway.wire import encode_json
 
 _JSON: Final = ("application/json", "text/plain")
@@ -179,6 +180,7 @@ class Relay:
             _look_at_type(request.headers)
             body = request.body if isinstance(request.body, bytes) else await request.body()
         inbound = _inbound(request, match.endpoint, body)
+        await next_turn()
         decoded = decode(match.source, inbound)
         record = record_of(inbound, request.id, match)
         if rules.at_rest is not None:
@@ -245,8 +247,10 @@ class Relay:
     async def _ask(self, told: Waited, taken: Taken, line: Line) -> Asked:
         """The target whose answer the caller waits for, asked; counted and noted."""
         started, target = time.perf_counter(), told.settings.target
+        await next_turn()
         translation = translate(taken.decoded, target)
         told.counts.translated(translation, taken.record)
+        await next_turn()
         requests, whom = translation.requests, (told.upstream, line.request_id)
         if len(requests) == 1:
             sent = [await ask(requests[0], *whom, spares=told.spares)]
