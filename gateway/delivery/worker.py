@@ -54,6 +54,14 @@ class Means(Struct, frozen=True):
     max_age: float
 
 
+class Moment(Struct, frozen=True):
+    """How things stand as what was leased together is begun with: in trouble, each is a probe."""
+
+    now: float
+    max_age: float | None
+    probing: bool
+
+
 class Delivery(Struct, eq=False):
     """One leased inbound under way: its plan, what has been answered, and what is waited for by its outbound's id.
 
@@ -130,9 +138,10 @@ class Worker:
             if len(entries) < slots:
                 self._gate.give_back(slots - len(entries))
         if entries:
-            now, max_age = time.time(), self.means.max_age if self.means.clocks.agree() else None
+            max_age = self.means.max_age if self.means.clocks.agree() else None
+            moment = Moment(time.time(), max_age, self._gate.pace.in_trouble)
             for entry in entries:
-                self._deliver(entry, now, max_age)
+                self._deliver(entry, moment)
         else:
             self._idle = True
             try:
@@ -167,37 +176,40 @@ class Worker:
         self._store.nak(self._name, entry, time.time() + self._replays_at - now)
         return True
 
-    def _deliver(self, entry: Entry, now: float, max_age: float | None) -> None:
+    def _deliver(self, entry: Entry, moment: Moment) -> None:
         """Begin with one leased inbound, in a slot of its own; the answers do the rest."""
-        todo = plan(entry, self.settings, self.means.reader, now, max_age)
-        delivery = Delivery(entry, todo, self._gate.pace.in_trouble, time.monotonic())
+        started = time.monotonic()
+        todo = plan(entry, self.settings, self.means.reader, moment.now, moment.max_age)
+        delivery = Delivery(entry, todo, moment.probing, started)
         if not todo.requests:
             self._gate.give_back()
             self._end(delivery)
             return
         first, *others = todo.requests
         self._under_way.add(delivery)
-        self._send(delivery, first)
+        self._send(delivery, first, started)
         for outbound in others:
             task = asyncio.create_task(self._send_another(delivery, outbound))
             delivery.waiting[id(outbound)] = task
             task.add_done_callback(self._look_after)
 
-    def _send(self, delivery: Delivery, outbound: Outbound) -> None:
+    def _send(self, delivery: Delivery, outbound: Outbound, began: float) -> None:
         """Send one outbound, in a slot that is taken."""
-        answered = partial(self._answered, delivery, time.monotonic())
-        delivery.waiting[id(outbound)] = self.upstream.start(outbound, answered)
+        sending = self.upstream.start(outbound, partial(self._answered, delivery, began))
+        delivery.waiting[id(outbound)] = sending
 
     async def _send_another(self, delivery: Delivery, outbound: Outbound) -> None:
         """Send a further outbound, as the pace lets it; not at all where the upstream should be left alone."""
         if await self._gate.one():
-            self._send(delivery, outbound)
-        else:
-            delivery.whole = False
-            self._over(delivery, outbound)
+            self._send(delivery, outbound, time.monotonic())
+            return
+        delivery.whole = False
+        del delivery.waiting[id(outbound)]
+        if not delivery.waiting:
+            self._end(delivery)
 
     def _answered(self, delivery: Delivery, began: float, sent: Sent) -> None:
-        """What became of one outbound, told to the pace."""
+        """What became of one outbound, told to the pace; the last one settles the delivery."""
         delivery.sent.append(sent)
         self._gate.pace.release()
         self._answers.answered(sent)
@@ -209,11 +221,7 @@ class Worker:
             pause = sent.asked_pause()
             if pause:
                 self._gate.pause(pause)
-        self._over(delivery, sent.outbound)
-
-    def _over(self, delivery: Delivery, outbound: Outbound) -> None:
-        """One outbound is done with; the last one settles the delivery."""
-        del delivery.waiting[id(outbound)]
+        del delivery.waiting[id(sent.outbound)]
         if not delivery.waiting:
             self._end(delivery)
 

@@ -134,7 +134,8 @@ class Consumer:
 
     def ack(self, entry: Entry) -> None:
         """It is done with an inbound."""
-        self._finish(entry.position)
+        if self.window.finish(entry.position):
+            self._unpark(entry.position)
         if self.target not in self._shared.moved:
             self.mark()
         if self._cramped:
@@ -184,7 +185,8 @@ class Consumer:
             entry.doubted_at = self.window.doubted_at(entry.position)
         for position in set(positions).difference(entry.position for entry in found):
             self._lose(position)
-            self._finish(position)
+            self.window.finish(position)
+            self._unpark(position)
         return found
 
     async def _fresh(self, found: list[Entry], count: int, end: int) -> None:
@@ -229,11 +231,11 @@ class Consumer:
         self.window.pass_over(records[-1][0] + 1)
         return entries
 
-    def _finish(self, position: int) -> None:
-        if self.window.finish(position):
-            key = self.target, position
-            self._shared.commits.batch.parked.pop(key, None)
-            self._shared.commits.batch.unparked.add(key)
+    def _unpark(self, position: int) -> None:
+        """Have an exception that is done with forgotten."""
+        key = self.target, position
+        self._shared.commits.batch.parked.pop(key, None)
+        self._shared.commits.batch.unparked.add(key)
 
     def _lose(self, position: int) -> None:
         structlog.get_logger().error("inbound cannot be read any more", target=self.target, position=position)

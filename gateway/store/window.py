@@ -196,6 +196,9 @@ class Window:
 
     def _spans(self, start: int) -> list[Span]:
         """What it reads from a position on."""
+        if len(self._stretches) == 1:
+            (stretch,) = self._stretches
+            return [] if stretch.route is None else [Span(stretch.route, max(start, stretch.start), FOREVER)]
         ends = [*(stretch.start for stretch in self._stretches[1:]), FOREVER]
         return [
             Span(stretch.route, max(start, stretch.start), end)

@@ -12,7 +12,7 @@ from gateway.contract import Answer, Outbound
 from gateway.delivery.granted import Sending
 from gateway.delivery.sending import Sent
 from gateway.delivery.upstream import Upstream
-from gateway.delivery.worker import Delivery, Worker
+from gateway.delivery.worker import Delivery, Moment, Worker
 from gateway.errors import GatewayError
 from gateway.relay import Keeper, Line, Relay, Request
 from gateway.rules import Rules
@@ -115,15 +115,15 @@ class TracedWorker(Worker):
         self._spans = made
         self._open: dict[int, Span] = {}
 
-    def _deliver(self, entry: Entry, now: float, max_age: float | None) -> None:
+    def _deliver(self, entry: Entry, moment: Moment) -> None:
         span = self._spans.delivery(entry, self._name, self.upstream.name)
         if span is None:
-            super()._deliver(entry, now, max_age)
+            super()._deliver(entry, moment)
             return
         self._open[entry.position] = span
         try:
             with spans.under_way(span):
-                super()._deliver(entry, now, max_age)
+                super()._deliver(entry, moment)
         except BaseException:
             self._open.pop(entry.position, span).end()
             raise
