@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable
 from pathlib import Path
 
 from gateway.clocks import Clocks
@@ -12,9 +13,10 @@ from gateway.delivery.upstream import Upstream
 from gateway.delivery.worker import Means, Worker
 from gateway.log import sampler
 from gateway.observers import Observers
-from gateway.store.contract import Lane
+from gateway.store.contract import Lane, Record
 from gateway.store.embedded import DeadBounds, EmbeddedStore
 from gateway.store.sqlite import SqliteLog
+from gateway.translate import Decoded
 
 
 class Delivering:
@@ -55,6 +57,12 @@ class Delivering:
         for upstream in self.upstreams.values():
             await upstream.close()
         return left
+
+    def append(self, record: Record, decoded: Decoded | None = None, /) -> Awaitable[int]:
+        """Keep an inbound, as the store does; what it says, where that is known, need not be read out of it again."""
+        if decoded is not None:
+            self._reader.foresee(record, decoded)
+        return self.store.append(record)
 
     def pause(self, target: str, *, paused: bool) -> None:
         """Hold or release a target; it stays so over reloads."""

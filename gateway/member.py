@@ -36,6 +36,7 @@ from gateway.tail import Tail
 from gateway.tail.seen import Seen
 from gateway.tail.watching import Wanted, Watcher
 from gateway.traces import parts
+from gateway.translate import Decoded
 
 _COUNT: Final = 0.5
 """Seconds between two reports of what was counted."""
@@ -63,7 +64,7 @@ class Member:
         """The loop that it belongs to: asking for it each time would cost a system call."""
         return asyncio.get_running_loop()
 
-    async def append(self, record: Record) -> int:
+    async def append(self, record: Record, _: Decoded | None = None, /) -> int:
         """Have the parent keep an inbound for good; raises StoreFull or Overloaded."""
         if self._channel is None or self._channel.closed.done():
             raise Overloaded("the gateway is stopping", 1)

@@ -130,8 +130,11 @@ class Line(Struct):
 class Keeper(Protocol):
     """What keeps inbounds: the store, or the way to it."""
 
-    async def append(self, record: Record) -> int:
-        """Keep an inbound for good and give its position; raises StoreFull when there is no room."""
+    def append(self, record: Record, decoded: Decoded | None = None, /) -> Awaitable[int]:
+        """Keep an inbound for good and give its position; raises StoreFull when there is no room.
+
+        `decoded` is what it says, for who delivers it soon.
+        """
         ...
 
 
@@ -191,7 +194,7 @@ class Relay:
         elif way.minting is not None and not any(map(identified, decoded.interactions)):
             answer = await self._introduce(way, way.minting, taken, line)
         else:
-            await self._keeper.append(record)
+            await self._keeper.append(record, decoded if rules.at_rest is None else None)
             answer = match.source.success()
         way.counts.interactions(decoded.interactions)
         return answer

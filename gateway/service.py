@@ -38,7 +38,7 @@ class Service:
         self.delivering = Delivering(config, mappings, self._observers)
         self._draining = False
         self._accepting: Accepting | Fleet = (
-            Accepting(config, mappings, self.store, self._observers)
+            Accepting(config, mappings, self.delivering, self._observers)
             if path is None or config.server.workers == 1
             else Fleet(config, path, self.store, self.metrics, self.tail)
         )

@@ -110,13 +110,17 @@ class Translation(Struct, frozen=True):
 def decode(source: VendorMapping, inbound: Inbound, *, stamp: bool = False) -> Decoded:
     """What an inbound says; `stamp` gives it the time of receipt where it has none, as a store does."""
     interactions = source.decode(inbound)
-    names = tuple(map(stated, interactions))
-    if stamp:
-        interactions = tuple(
-            one if one.occurred_at is not None else replace(one, occurred_at=inbound.received_at)
-            for one in interactions
-        )
-    return Decoded(inbound, interactions, names)
+    decoded = Decoded(inbound, interactions, tuple(map(stated, interactions)))
+    return stamped(decoded) if stamp else decoded
+
+
+def stamped(decoded: Decoded) -> Decoded:
+    """The same with the time of receipt where an interaction has none; the names that it states are the caller's."""
+    at = decoded.inbound.received_at
+    interactions = [
+        one if one.occurred_at is not None else replace(one, occurred_at=at) for one in decoded.interactions
+    ]
+    return Decoded(decoded.inbound, tuple(interactions), decoded.stated)
 
 
 def translate(

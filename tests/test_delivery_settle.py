@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from gateway.config import Retry
 from gateway.contract import Answer, Outbound, Receipt
 from gateway.delivery.forward import Asked, left, word, worth_keeping
+from gateway.delivery.keeping import inbound_of
 from gateway.delivery.planning import Reader, plan
 from gateway.delivery.sending import Sent
 from gateway.delivery.settle import attempt_of, remembered, settle, tries
@@ -16,7 +17,7 @@ from gateway.errors import Ambiguous, NoToken, NotSent, TimedOut
 from gateway.routing import RouteTarget
 from gateway.shaping import Fill, When
 from gateway.store.contract import Attempt, Entry, Record
-from gateway.translate import Target, Translation
+from gateway.translate import Target, Translation, decode
 from mappings import MAPPINGS
 
 NOW = 1_795_255_200.0
@@ -329,3 +330,25 @@ def test_an_inbound_is_read_once_for_all_its_targets():
     for position in range(3, 3000):
         by.read(Entry(position, record()))
     assert by.read(Entry(1, record())) is not first
+
+
+def accepted(kept, **more):
+    """A record as it is accepted: what it says was read of these facts, without a time."""
+    source, came = inbound_of(kept, {kept.vendor: MAPPINGS[kept.vendor].example()})
+    return decode(source, replace(came, **more))
+
+
+def test_what_was_read_when_it_was_accepted_is_not_read_again():
+    """It is delivered as if it were, with the time of receipt; another record, or one that holds less, is read."""
+    kept, twin, by = record(), record(), reader()
+    known = accepted(kept)
+    by.foresee(kept, known)
+    for vendor in ("dynamic_yield", "gravity_field"):
+        assert planned(kept, aim(vendor), by=by) == planned(kept, aim(vendor))
+    assert by.read(Entry(1, kept)).stated is known.stated
+    assert [one.occurred_at for one in by.read(Entry(1, kept)).interactions] == [kept.received_at] * 2
+    by.foresee(kept, known)
+    assert by.read(Entry(2, twin)).stated is not known.stated
+    keyed = accepted(twin, query={"key": "s3cret"})
+    by.foresee(twin, keyed)
+    assert by.read(Entry(3, twin)).inbound.query == {}

@@ -1,7 +1,7 @@
 """What is to be sent for a leased inbound: read and translated at delivery, so that mended settings apply to it."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -13,9 +13,10 @@ from gateway.delivery.settle import buried, refusals, unreadable
 from gateway.errors import GatewayError
 from gateway.model import Interaction
 from gateway.routing import RouteTarget
-from gateway.store.contract import DeadLetter, Entry
-from gateway.translate import Decoded, Target, Translation, decode, translate
+from gateway.store.contract import DeadLetter, Entry, Record
+from gateway.translate import Decoded, Target, Translation, decode, stamped, translate
 
+T = TypeVar("T")
 _KEPT: Final = 1024
 """Inbounds whose reading is kept for the other targets of their route."""
 _LARGEST: Final = 4096
@@ -37,19 +38,35 @@ class Reader:
     def __init__(self, sources: Mapping[str, VendorMapping]) -> None:
         self._sources = sources
         self._read: dict[int, Decoded] = {}
+        self._foreseen: dict[int, tuple[Record, Decoded]] = {}
+        """What was read as it was accepted, by its record's id."""
+
+    def foresee(self, record: Record, decoded: Decoded) -> None:
+        """What an inbound says was read as it was accepted: if it is delivered soon, it need not be read again.
+
+        That is so where its record holds all that was read.
+        """
+        if len(record.body) <= _LARGEST and record.query == decoded.inbound.query:
+            _keep(self._foreseen, id(record), (record, stamped(decoded)))
 
     def read(self, entry: Entry) -> Decoded:
         """What an inbound says, each interaction with a time; raises what its mapping raises."""
         return self._read.get(entry.position) or self._decoded(entry)
 
     def _decoded(self, entry: Entry) -> Decoded:
-        source, inbound = inbound_of(entry.record, self._sources)
-        decoded = decode(source, inbound, stamp=True)
-        if len(entry.record.body) <= _LARGEST:
-            self._read[entry.position] = decoded
-            if len(self._read) > _KEPT:
-                del self._read[next(iter(self._read))]
+        record = entry.record
+        foreseen = self._foreseen.pop(id(record), None)
+        decoded = foreseen[1] if foreseen else decode(*inbound_of(record, self._sources), stamp=True)
+        if len(record.body) <= _LARGEST:
+            _keep(self._read, entry.position, decoded)
         return decoded
+
+
+def _keep(table: dict[int, T], key: int, value: T) -> None:
+    """Put a value into a table; the oldest goes where there are too many."""
+    table[key] = value
+    if len(table) > _KEPT:
+        del table[next(iter(table))]
 
 
 def plan(entry: Entry, aim: RouteTarget, reader: Reader, now: float, max_age: float | None) -> Plan:

@@ -1,6 +1,6 @@
 """The parts of the gateway with spans around what they do."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from gateway.store.contract import Entry, Record
 from gateway.traces import Parts, spans
 from gateway.traces.outbox import Outbox
 from gateway.traces.spans import Spans
+from gateway.translate import Decoded
 
 
 def parts(settings: Traces) -> Parts:
@@ -40,9 +41,9 @@ class TracedKeeper:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
 
-    async def append(self, record: Record) -> int:
+    def append(self, record: Record, decoded: Decoded | None = None, /) -> Awaitable[int]:
         """Keep an inbound."""
-        return await self._keeper.append(replace(record, trace=spans.kept()))
+        return self._keeper.append(replace(record, trace=spans.kept()), decoded)
 
 
 class TracedRelay(Relay):
