@@ -15,7 +15,7 @@ from typing import Final
 from bench import guard, machine, report, tables
 from bench.compare import QUICK, Effort
 from bench.contenders import setup
-from bench.jobs import backlog, client, core, idle, loads, slow_vendor, soak, startup
+from bench.jobs import backlog, client, console, core, idle, loads, observers, page, slow_vendor, soak, startup
 from bench.processes import LOAD_CORE, NotListening, pinned
 from bench.results import FOLDER, Outcome, Result, write
 
@@ -24,7 +24,8 @@ JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
     "shadow": loads.shadow,
     "tls": loads.tls,
     "accept": loads.accept,
-    "console": loads.console,
+    "console": console.run,
+    "observers": observers.run,
     "fan-out": loads.fan_out,
     "slow-vendor": slow_vendor.run,
     "idle": idle.run,
@@ -33,7 +34,10 @@ JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
     "client": client.run,
     "core": core.run,
 }
-"""All but the soak, which is not part of the default run."""
+"""Those of the default run."""
+LONG: Final[dict[str, Callable[[int, float], Outcome]]] = {"soak": soak.run, "page": page.run}
+"""Those that take minutes: as many samples as they are given, each of so many seconds."""
+_MINUTE: Final = 60.0
 _ALONE: Final = frozenset({"report", "guard"})
 """What measures nothing and goes with no job."""
 
@@ -63,7 +67,7 @@ def _measured(name: str, asked: argparse.Namespace) -> bool:
     print(f"\n{name}", flush=True)
     began, busy, commit = time.monotonic(), machine.busy(), machine.commit()
     try:
-        outcome = JOBS[name](QUICK if asked.quick else Effort()) if name in JOBS else soak.run(asked.minutes)
+        outcome = _run(name, asked)
     except (AssertionError, OSError, NotListening, subprocess.SubprocessError) as fault:
         traceback.print_exception(fault)
         return False
@@ -85,6 +89,12 @@ def _measured(name: str, asked: argparse.Namespace) -> bool:
     return True
 
 
+def _run(name: str, asked: argparse.Namespace) -> Outcome:
+    if name in LONG:
+        return LONG[name](asked.minutes, _MINUTE / 10 if asked.quick else _MINUTE)
+    return JOBS[name](QUICK if asked.quick else Effort())
+
+
 def _report(*, check: bool) -> int:
     if not check:
         report.write()
@@ -97,15 +107,18 @@ def _report(*, check: bool) -> int:
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "jobs", nargs="*", metavar="JOB", help=f"{', '.join(JOBS)}; soak; report; guard. Default: all but these three"
+        "jobs",
+        nargs="*",
+        metavar="JOB",
+        help=f"{', '.join(JOBS)}; {', '.join(LONG)}; report; guard. Default: those before the first semicolon",
     )
     parser.add_argument("--quick", action="store_true", help="short rounds, to see that it works; nothing to publish")
-    parser.add_argument("--minutes", type=int, default=20, help="of the soak (default: 20)")
+    parser.add_argument("--minutes", type=int, default=10, help="of soak and page (default: 10)")
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     parser.add_argument("--check", action="store_true", help="report: only say whether the document is up to date")
     parser.add_argument("--record", action="store_true", help="guard: record what is counted as what is meant")
     asked = parser.parse_args(arguments)
-    unknown = set(asked.jobs) - {*JOBS, "soak", *_ALONE}
+    unknown = set(asked.jobs) - {*JOBS, *LONG, *_ALONE}
     if unknown or (len(asked.jobs) > 1 and not _ALONE.isdisjoint(asked.jobs)):
         parser.error(f"no such job: {', '.join(sorted(unknown))}" if unknown else "report and guard stand alone")
     return asked

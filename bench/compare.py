@@ -18,7 +18,7 @@ from bench.processes import NotListening, Process, cpu, free, resident
 from bench.results import Outcome, Row, Skipped
 
 _WARM_REQUESTS, _WARM_SECONDS = 5_000, 10.0
-_MAY_FAIL = 0.001
+MAY_FAIL = 0.001
 """Which part of a round's requests may fail: a connection that one side closes just then."""
 
 
@@ -126,7 +126,7 @@ def _warm(one: Standing, seconds: int) -> None:
 def _round(one: Standing, seconds: int) -> dict[str, float]:
     before, began = cpu(one.process.pid), time.perf_counter()
     offered = offer(one.site.port, seconds)
-    assert offered.failed <= offered.requests * _MAY_FAIL, (one.contender.name, offered)
+    assert offered.failed <= offered.requests * MAY_FAIL, (one.contender.name, offered)
     one.contender.settle(one.site)
     spent = time.perf_counter() - began
     return {

@@ -69,17 +69,19 @@ class Load:
 
     async def offer(self, rate: int, seconds: float) -> Offered:
         """So many clicks per second, for so long; what is not answered soon after has failed."""
-        found, tasks = Offered(self._sent), []
+        found, waiting = Offered(self._sent), set[asyncio.Task[None]]()
         started = time.perf_counter()
         for index in range(int(rate * seconds)):
             wait = started + index / rate - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            tasks.append(asyncio.create_task(self._one(found)))
-        _, late = await asyncio.wait(tasks, timeout=_GRACE)
+            task = asyncio.create_task(self._one(found))
+            waiting.add(task)
+            task.add_done_callback(waiting.discard)
+        late = (await asyncio.wait(waiting, timeout=_GRACE))[1] if waiting else set()
         for task in late:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*late, return_exceptions=True)
         found.after = self._sent
         return found
 

@@ -15,12 +15,13 @@ _Cell = Callable[[Result, Row], str]
 
 
 class Column(Struct, frozen=True):
-    """A figure's column: its heading, and how a median is written."""
+    """A figure's column: its heading, and how the median of its samples, or the most of them, is written."""
 
     heading: str
     figure: str
     form: str = ".0f"
     spread: bool = False
+    most: bool = False
 
 
 _LOAD: Final = (
@@ -36,6 +37,27 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "tls": _LOAD,
     "accept": _LOAD,
     "console": _LOAD,
+    "observers": (
+        Column("CPU µs per request", "cpu_us", ".2f", spread=True),
+        Column("requests/s", "per_second", ",.0f"),
+        Column("bytecodes", "bytecodes", ",.0f"),
+        Column("functions entered", "functions", ".0f"),
+        Column("C functions called", "c_functions", ".0f"),
+    ),
+    "page": (
+        Column("CPU µs per request", "cpu_us", ".1f", spread=True),
+        Column("requests/s", "per_second", ",.0f"),
+        Column("p50 ms", "p50_ms", ".2f"),
+        Column("p99 ms", "p99_ms", ".2f"),
+        Column("failed, most", "failed", most=True),
+        Column("memory MB", "memory_mb"),
+        Column("shown %", "shown_percent", ".1f"),
+        Column("page: late ms, p99", "late_p99_ms", ".1f"),
+        Column("most", "late_worst_ms", ".0f", most=True),
+        Column("longest task ms", "longest_task_ms", most=True),
+        Column("slowest key ms", "key_ms", most=True),
+        Column("DOM nodes, most", "nodes", ",.0f", most=True),
+    ),
     "fan-out": (
         Column("deliveries/s", "deliveries_per_second", ",.0f", spread=True),
         Column("CPU µs", "cpu_us", ".1f", spread=True),
@@ -122,6 +144,8 @@ def doubts(result: Result) -> list[str]:
 def _cell(row: Row, column: Column) -> str:
     if column.figure not in row.figures:
         return "–"
+    if column.most:
+        return f"{max(row.figures[column.figure]):{column.form}}"
     middle = f"{row.median(column.figure):{column.form}}"
     return f"{middle} ±{row.spread(column.figure):{column.form}}" if column.spread else middle
 
@@ -159,6 +183,14 @@ def _of_nginx(result: Result, row: Row) -> str:
     return f"{limit.median('cpu_us') / row.median('cpu_us'):.3f}" if limit else "–"
 
 
+def _throughput(result: Result, row: Row) -> str:
+    """What is left of the requests a second that the gateway answers while nobody looks on."""
+    alone = result.row(gateway.NAME, row.phase)
+    if alone is None or alone is row:
+        return "–"
+    return f"{row.median('per_second') / alone.median('per_second'):.1%}"
+
+
 def _change(result: Result, row: Row) -> str:
     """How the caller's p50 differs from when all vendors are healthy."""
     healthy = result.row(row.contender, slow_vendor.HEALTHY)
@@ -168,12 +200,34 @@ def _change(result: Result, row: Row) -> str:
     return f"{times - 1:+.0%}" if times < 2 else f"{times:,.0f} ×"
 
 
+def _observed(result: Result, row: Row) -> str:
+    """What the counters take of the CPU time."""
+    without = result.row(gateway.UNCOUNTED, row.phase)
+    if without is None or without is row:
+        return "–"
+    found = difference(row, without)
+    return f"{found.median('cpu_us'):.2f} ±{found.spread('cpu_us'):.2f}"
+
+
+def difference(row: Row, without: Row) -> Row:
+    """By how much more CPU time one takes, round by round."""
+    pairs = zip(row.figures["cpu_us"], without.figures["cpu_us"], strict=True)
+    return Row(row.contender, {"cpu_us": [one - other for one, other in pairs]}, row.phase)
+
+
+def _heap(_result: Result, row: Row) -> str:
+    """The page's heap after each minute and a collection."""
+    return ", ".join(f"{one:.1f}" for one in row.figures.get("heap_mb", [])) or "–"
+
+
 _EXTRA: Final[dict[str, tuple[str, _Cell]]] = {
     "forward": ("gateway's CPU of this", _times),
     "shadow": ("gateway's CPU of this", _times),
     "tls": ("gateway's CPU of this", _times),
     "fan-out": ("gateway's CPU of this", _times),
-    "console": ("gateway's CPU of this", _times),
+    "console": ("of the throughput with it closed", _throughput),
+    "observers": ("of it for counting, µs", _observed),
+    "page": ("heap MB, minute by minute", _heap),
     "accept": ("of nginx 204's speed per CPU", _of_nginx),
     "slow-vendor": ("p50 to healthy", _change),
 }

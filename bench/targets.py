@@ -5,10 +5,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from bench import tables
 from bench.contenders import gateway
-from bench.jobs import loads, slow_vendor
+from bench.jobs import console, loads, observers, page, slow_vendor
 from bench.results import Result, read
-from bench.tables import markdown
 
 
 class Found(Struct, frozen=True):
@@ -39,7 +39,7 @@ def table() -> str:
             ["not measured", "–", "–"] if found is None else [found.text, _said(found.target), _said(found.stretch)]
         )
         lines.append([one.name, one.target, one.stretch, *measured])
-    return markdown(lines)
+    return tables.markdown(lines)
 
 
 def _said(reached: bool | None) -> str:  # noqa: FBT001  # one answer in words
@@ -127,8 +127,46 @@ def _idle(result: Result) -> Found | None:
     return Found(f"{size:.1f} KB", size <= 15, size <= 12)
 
 
+def _watched(result: Result) -> Found | None:
+    """What the console at the tail leaves of the throughput."""
+    found = []
+    for phase in (console.FULL, console.STEADY):
+        alone, row = result.row(gateway.NAME, phase), result.row(console.TAIL, phase)
+        if alone is None or row is None:
+            return None
+        found.append((phase, row.median("per_second") / alone.median("per_second") - 1))
+    text = "; ".join(f"{change:+.1%} {phase}" for phase, change in found)
+    return Found(text, all(change > -0.05 for _, change in found), None)
+
+
+def _uncounted(result: Result) -> Found | None:
+    """The microseconds that counting takes, by the run that has least noise, of all that a click takes over sockets."""
+    whole, inside = (result.row(gateway.NAME, one) for one in (observers.SOCKETS, observers.INSIDE))
+    without = result.row(gateway.UNCOUNTED, observers.INSIDE)
+    if whole is None or inside is None or without is None:
+        return None
+    micros = tables.difference(inside, without).median("cpu_us")
+    part = micros / whole.median("cpu_us")
+    return Found(f"{part:.1%}: {micros:.1f} of {whole.median('cpu_us'):.0f} µs", part < 0.02, None)
+
+
+def _page(result: Result) -> Found | None:
+    closed, row = result.row(gateway.NAME, page.CLOSED), result.row(gateway.NAME, page.OPEN)
+    if closed is None or row is None:
+        return None
+    heap = row.figures["heap_mb"]
+    more, key = heap[-1] - heap[0], max(row.figures["key_ms"])
+    change = row.median("per_second") / closed.median("per_second") - 1
+    text = f"throughput {change:+.1%}, heap {more:+.1f} MB in {len(heap)} minutes, slowest key {key:.0f} ms"
+    return Found(text, change > -0.05 and more <= FLAT_HEAP and key <= PROMPT, None)
+
+
 FLAT: Final = 20.0
 """Megabytes by which memory may grow and still counts as flat: what a target may have under way."""
+FLAT_HEAP: Final = 1.0
+"""Likewise for the heap of a page, from the first minute to the last."""
+PROMPT: Final = 200.0
+"""Milliseconds within which a key must show for a page to count as responsive (as INP has it)."""
 _STORE: Final = "gateway, store mode"
 _FOUR: Final = "gateway, store mode, four vendors, two troubled"
 TARGETS: Final = (
@@ -145,4 +183,13 @@ TARGETS: Final = (
     ),
     Target("a backlog drained once its vendor is back", "slow-vendor", "≥ 5,000/s", "–", _drained),
     Target("an idle keep-alive connection", "idle", "≤ 15 KB", "≤ 12 KB", _idle),
+    Target("metrics and hooks, console closed", "observers", "< 2 % of a forwarded click's CPU", "–", _uncounted),
+    Target("the console open at the tail", "console", "throughput falls by < 5 %", "–", _watched),
+    Target(
+        "its page, 5,000 clicks/s passing",
+        "page",
+        "throughput falls by < 5 %, it says that it samples, its heap is flat, it stays responsive",
+        "–",
+        _page,
+    ),
 )

@@ -25,12 +25,15 @@ class Service:
     """The gateway of one configuration at a time; raises CannotTrace where it cannot make the traces that are wanted.
 
     With `[server] workers` above 1, `path` is the file that the accepting processes read their configuration from.
+    `metrics` is what this process is counted by, if not by counters of its own.
     """
 
-    def __init__(self, config: Config, mappings: Mappings, path: Path | None = None) -> None:
+    def __init__(
+        self, config: Config, mappings: Mappings, path: Path | None = None, metrics: Metrics | None = None
+    ) -> None:
         self.config = config
         self.mappings = mappings
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self.metrics.expect(config.routes)
         self.history = History(config)
         self.tail = Tail()

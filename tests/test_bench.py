@@ -2,13 +2,15 @@
 
 import platform
 import re
+import urllib.request
 
 import pytest
 
-from bench import report, tables, targets
+from bench import report, steady, tables, targets
 from bench.compare import standing
 from bench.contenders import bare, gateway
-from bench.jobs import slow_vendor
+from bench.counting import Called, Executed
+from bench.jobs import console, observers, page, slow_vendor
 from bench.results import FOLDER, Result, Row, read, write
 
 
@@ -27,6 +29,12 @@ def judged(name, outcome):
     """Whether the target of that name is reached, and its stretch."""
     found = next(one for one in targets.TARGETS if one.name == name).judge(outcome)
     return found.target, found.stretch
+
+
+def scraped(admin):
+    """What an admin port tells Prometheus."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics") as answer:
+        return answer.read()
 
 
 def test_the_document_is_what_the_results_say():
@@ -105,6 +113,43 @@ def test_a_slow_vendor_may_disturb_nothing(p50, told, memory, reached):
     assert judged("another vendor slow by 300 ms, 1,000 clicks/s", outcome) == (reached, None)
 
 
+@pytest.mark.parametrize(("full", "steady", "reached"), [(960, 4990, True), (940, 4990, False), (960, 4700, False)])
+def test_who_looks_on_may_not_cost_throughput(full, steady, reached):
+    """The console at the tail leaves 95 % and more of the requests a second, under either load."""
+    outcome = result(
+        "console",
+        row("gateway", console.FULL, per_second=1000),
+        row(console.TAIL, console.FULL, per_second=full),
+        row("gateway", console.STEADY, per_second=5000),
+        row(console.TAIL, console.STEADY, per_second=steady),
+    )
+    assert judged("the console open at the tail", outcome) == (reached, None)
+
+
+@pytest.mark.parametrize(("without", "reached"), [(39.0, True), (38.5, False)])
+def test_counting_is_judged_by_a_whole_clicks_cpu(without, reached):
+    """The microseconds of the run in one process, of those that a click takes over sockets."""
+    outcome = result(
+        "observers",
+        row("gateway", observers.SOCKETS, cpu_us=60),
+        row("gateway", observers.INSIDE, cpu_us=40),
+        row(gateway.UNCOUNTED, observers.INSIDE, cpu_us=without),
+    )
+    assert judged("metrics and hooks, console closed", outcome) == (reached, None)
+
+
+@pytest.mark.parametrize(
+    ("heap", "key", "rate", "reached"),
+    [(4.9, 40, 4990, True), (6.0, 40, 4990, False), (4.9, 250, 4990, False), (4.9, 40, 4000, False)],
+)
+def test_a_page_stays_as_it_is(heap, key, rate, reached):
+    """A heap that grows, a key that shows late, a gateway that answers less: each alone misses the target."""
+    looked_at = row("gateway", page.OPEN, per_second=rate, key_ms=key)
+    looked_at.figures["heap_mb"] = [4.5, 4.6, heap]
+    outcome = result("page", row("gateway", page.CLOSED, per_second=5000), looked_at)
+    assert judged("its page, 5,000 clicks/s passing", outcome) == (reached, None)
+
+
 def test_what_is_not_measured_is_not_judged(tmp_path, monkeypatch):
     """Without results every target stands as not measured."""
     monkeypatch.setattr(targets, "read", lambda job: read(job, tmp_path))
@@ -119,3 +164,37 @@ def test_the_contenders_do_the_job():
         assert gateway.pending(up[1].site) == 1
     with standing([gateway.storing(gateway.FOUR)], 4) as ((one,), _):
         assert gateway.pending(one.site) == 0
+
+
+def test_what_python_does_is_counted_exactly():
+    """Bytecodes and functions of a piece of code, and nothing of the counting."""
+
+    def code():
+        return len([1])
+
+    with Executed() as nothing:
+        pass
+    with Executed() as executed:
+        code()
+    with Called() as called:
+        code()
+    assert (nothing.bytecodes, nothing.functions) == (0, 0)
+    assert executed.functions == 1
+    assert 3 < executed.bytecodes < 20
+    assert called.functions == 1
+
+
+def test_the_gateway_without_counters_does_the_job_and_counts_nothing():
+    """It tells its vendor the same; its metrics stand at nothing. A steady load finds all answered."""
+    with standing([gateway.uncounted(), gateway.forwarding()], 1) as (up, _):
+        offered = [steady.offer(one.site.port, 50, 1) for one in up]
+        counted = [b"gateway_inbound_total{" in scraped(one.site.admin) for one in up]
+    assert [(one.requests, one.failed) for one in offered] == [(50, 0)] * 2
+    assert counted == [False, True]
+
+
+def test_counting_is_found_in_one_process():
+    """The same clicks, through the same gateway: with counters it executes more bytecodes than without."""
+    with_, without = observers.inside(rounds=1)
+    assert with_.contender == gateway.NAME
+    assert 20 < with_.median("bytecodes") - without.median("bytecodes") < 300

@@ -13,6 +13,7 @@ from bench.contenders import Contender, Launch, Site, filled
 from bench.processes import module
 
 NAME: Final = "gateway"
+UNCOUNTED: Final = "gateway, counters that do nothing"
 _KINDS: Final = {
     "gravity_field": 'api_key = "gf-key"\nfill = { "page.location" = "https://shop.example/" }',
     "dynamic_yield": 'api_key = "dy-key"',
@@ -56,6 +57,16 @@ def watched(tail: bool, name: str) -> Contender:  # noqa: FBT001  # what the con
         threading.Thread(target=_follow, args=(site.admin, path), daemon=True).start()
 
     return replace(forwarding(name=name), prepare=watch)
+
+
+def uncounted() -> Contender:
+    """Forward mode without what counts."""
+
+    def launch(site: Site) -> Launch:
+        forwarding().launch(site)
+        return Launch(module("bench.unobserved", site.folder / "config.toml"))
+
+    return replace(forwarding(name=UNCOUNTED), note="", launch=launch)
 
 
 def pending(site: Site) -> int:

@@ -26,12 +26,6 @@ def shadow(effort: Effort) -> Outcome:
     return measure(contenders, effort, 2)
 
 
-def console(effort: Effort) -> Outcome:
-    """Forward, with the console closed, open, and open at what passes."""
-    views = {"gateway, console open": False, "gateway, console open at the tail": True}
-    return measure([gateway.forwarding(), *(gateway.watched(tail, name) for name, tail in views.items())], effort)
-
-
 def tls(effort: Effort) -> Outcome:
     """Forward, to a vendor that speaks TLS."""
     if programs.version("openssl") is None:
