@@ -30,6 +30,7 @@ from gateway.metrics import Metrics
 from gateway.observers import Observers
 from gateway.store.contract import Record
 from gateway.tail import Tail
+from gateway.translate import Decoded
 from mappings import MAPPINGS
 
 _CALLERS: Final = 16
@@ -113,8 +114,8 @@ class _Loop(uvloop.Loop):
 class _NoStore:
     """Forward mode with one target keeps nothing."""
 
-    async def append(self, record: Record) -> int:
-        """Never called."""
+    async def append(self, record: Record, decoded: Decoded | None = None) -> int:  # noqa: ARG002  # never called
+        """Nothing is to be kept."""
         raise AssertionError(record.request_id)
 
 
