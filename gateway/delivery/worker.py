@@ -140,8 +140,9 @@ class Worker:
         if entries:
             max_age = self.means.max_age if self.means.clocks.agree() else None
             moment = Moment(time.time(), max_age, self._gate.pace.in_trouble)
-            for entry in entries:
-                self._deliver(entry, moment)
+            # All are planned before any is sent: see `gateway.turns`.
+            for delivery in [self._planned(entry, moment) for entry in entries]:
+                self._deliver(delivery)
         else:
             self._idle = True
             try:
@@ -176,18 +177,20 @@ class Worker:
         self._store.nak(self._name, entry, time.time() + self._replays_at - now)
         return True
 
-    def _deliver(self, entry: Entry, moment: Moment) -> None:
-        """Begin with one leased inbound, in a slot of its own; the answers do the rest."""
-        started = time.monotonic()
+    def _planned(self, entry: Entry, moment: Moment) -> Delivery:
+        """What to do with one leased inbound."""
         todo = plan(entry, self.settings, self.means.reader, moment.now, moment.max_age)
-        delivery = Delivery(entry, todo, moment.probing, started)
-        if not todo.requests:
+        return Delivery(entry, todo, moment.probing, time.monotonic())
+
+    def _deliver(self, delivery: Delivery) -> None:
+        """Begin with one delivery, in a slot of its own; the answers do the rest."""
+        if not delivery.plan.requests:
             self._gate.give_back()
             self._end(delivery)
             return
-        first, *others = todo.requests
+        first, *others = delivery.plan.requests
         self._under_way.add(delivery)
-        self._send(delivery, first, started)
+        self._send(delivery, first, delivery.started)
         for outbound in others:
             task = asyncio.create_task(self._send_another(delivery, outbound))
             delivery.waiting[id(outbound)] = task

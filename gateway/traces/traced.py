@@ -12,11 +12,11 @@ from gateway.contract import Answer, Outbound
 from gateway.delivery.granted import Sending
 from gateway.delivery.sending import Sent
 from gateway.delivery.upstream import Upstream
-from gateway.delivery.worker import Delivery, Moment, Worker
+from gateway.delivery.worker import Delivery, Worker
 from gateway.errors import GatewayError
 from gateway.relay import Keeper, Line, Relay, Request
 from gateway.rules import Rules
-from gateway.store.contract import Entry, Record
+from gateway.store.contract import Record
 from gateway.traces import Parts, spans
 from gateway.traces.outbox import Outbox
 from gateway.traces.spans import Spans
@@ -116,15 +116,16 @@ class TracedWorker(Worker):
         self._spans = made
         self._open: dict[int, Span] = {}
 
-    def _deliver(self, entry: Entry, moment: Moment) -> None:
+    def _deliver(self, delivery: Delivery) -> None:
+        entry = delivery.entry
         span = self._spans.delivery(entry, self._name, self.upstream.name)
         if span is None:
-            super()._deliver(entry, moment)
+            super()._deliver(delivery)
             return
         self._open[entry.position] = span
         try:
             with spans.under_way(span):
-                super()._deliver(entry, moment)
+                super()._deliver(delivery)
         except BaseException:
             self._open.pop(entry.position, span).end()
             raise
