@@ -1,6 +1,5 @@
 """The console's page in a real Chromium, and how it does: its heap, how late it is, how soon a key shows."""
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 import gateway
+from bench.contenders import programs
 
 _BUILT: Final = Path(gateway.__file__).parent / "admin/dist/index.html"
 _ARGUMENTS: Final = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
@@ -50,6 +50,8 @@ _TOLD: Final = """() => {
   return { ...told, rows: document.querySelectorAll(".tail tbody tr").length };
 }"""
 _TYPED: Final = "nobody"
+_SETTLED: Final = 300.0
+"""Milliseconds after which whatever a collection made late has come."""
 
 
 class Health(Struct, frozen=True):
@@ -66,9 +68,7 @@ class Health(Struct, frozen=True):
 
 def missing() -> str | None:
     """Why no page can be looked at here."""
-    if shutil.which("chromium") is None:
-        return "there is no chromium"
-    return None if _BUILT.is_file() else "the console is not built"
+    return programs.missing("chromium") or (None if _BUILT.is_file() else "the console is not built")
 
 
 class Looking:
@@ -84,7 +84,8 @@ class Looking:
         told = await self._page.evaluate(_TOLD)
         await self._session.send("HeapProfiler.collectGarbage")
         metrics = {one["name"]: one["value"] for one in (await self._session.send("Performance.getMetrics"))["metrics"]}
-        await self._page.evaluate(_TOLD)  # what the collection held up is not the page's doing
+        await self._page.wait_for_timeout(_SETTLED)  # what the collection held up is not the page's doing
+        await self._page.evaluate(_TOLD)
         return Health(heap_mb=metrics["JSHeapUsedSize"] / 1e6, nodes=int(metrics["Nodes"]), **told)
 
     async def _type(self) -> None:
@@ -102,7 +103,7 @@ async def looking(admin: int) -> AsyncIterator[Looking]:
 
     complaints: list[str] = []
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(_ARGUMENTS))
+        browser = await playwright.chromium.launch(executable_path=programs.found("chromium"), args=list(_ARGUMENTS))
         page = await browser.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)

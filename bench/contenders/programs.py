@@ -27,6 +27,7 @@ _VERSION: Final = {
     "traefik": ("version", r"Version:\s+([\d.]+)"),
     "node": ("--version", r"v([\d.]+)"),
     "openssl": ("version", r"OpenSSL ([\d.]+)"),
+    "chromium": ("--version", r"Chromium ([\d.]+)"),
 }
 
 

@@ -18,7 +18,7 @@ from bench.results import Outcome, Row
 from bench.vendors import answering
 
 SOCKETS, INSIDE = "over sockets", "in one process, no sockets"
-_SHORT: Final = Effort(rounds=10, seconds=1)
+_SHORT: Final = Effort(rounds=8, seconds=1)
 """Many short rounds: the two differ by less than one round does from the next."""
 _CLICKS: Final = 2_000
 _ROUNDS: Final = 30
