@@ -309,6 +309,8 @@ async def test_the_status_counts_what_passed(gateway):
         "delivered": 1,
         "retried": 0,
         "dead": 1,
+        "shed": 0,
+        "lost": 0,
     }
     assert (vaix["state"], vaix["primary"], vaix["share"], vaix["when"]) == ("running", False, None, None)
     upstream = next(one for one in found["upstreams"] if one["name"] == "vaix")

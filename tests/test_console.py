@@ -79,6 +79,23 @@ async def test_flow_says_first_what_is_wrong(console, gateway):
     await console.see("Nothing is held up: 3 targets")
 
 
+async def test_the_funnel_tells_of_what_was_given_up(browser, tmp_path):
+    """A step that hardly any target comes to stands there once one did, with its number."""
+    body = SHOP.replace('upstream = "vaix"', 'upstream = "vaix"\nmax_backlog = 3\noverflow = "shed"')
+    async with operated(tmp_path, body) as gateway, looking(browser, gateway.admin_url) as console:
+        await console.open()
+        await console.page.locator(".funnels th", has_text="dead").wait_for()
+        assert await console.page.locator(".funnels th", has_text="shed").count() == 0
+        gateway.sandbox.faults.set(Rule("vaix", "503:0"))
+        for number in range(30):
+            await gateway.click(request_id=f"r-{number}")
+        await console.page.locator(".funnels th", has_text="shed").wait_for()
+        await console.open("flow?target=shop%2Fvaix")
+        await console.see("given up at max_backlog", ".funnel")
+        gateway.sandbox.faults.clear()
+        await gateway.settled()
+
+
 async def test_a_target_is_steered(console, gateway):
     """Pause holds a target, skip moves its backlog to dead letters after a question, resume releases it."""
     await console.open("flow?target=shop%2Fvaix")

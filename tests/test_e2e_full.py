@@ -79,5 +79,6 @@ async def test_a_target_with_a_full_backlog_may_shed(tmp_path):
         await gateway.until(all_arrived)
         deliveries = [one for one in gateway.service.metrics.counters() if one[0] == "gateway_deliveries_total"]
         assert sum(count for _, labels, count in deliveries if labels["outcome"] == "shed") > 10
+        assert (await gateway.status_of("shop/dynamic_yield"))["funnel"]["shed"] > 10
         gateway.sandbox.faults.clear()
         await gateway.settled()

@@ -64,7 +64,7 @@ async def test_every_name_is_there_from_the_start(tmp_path):
     assert samples("gateway_upstream_held", upstream="vaix") == 0
     assert samples("gateway_store_bytes") > 0
     assert samples("gateway_store_hours_left") == float("inf")
-    for outcome in ("delivered", "retried", "dead"):
+    for outcome in ("delivered", "retried", "dead", "shed", "lost"):
         assert samples("gateway_deliveries_total", target="shop/vaix", vendor="vaix", outcome=outcome) == 0
     for reason in ("unsupported", "missing", "unknown_id", "filtered", "dropped"):
         assert samples("gateway_refused_total", target="shop/vaix", reason=reason) == 0

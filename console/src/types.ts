@@ -22,6 +22,8 @@ export interface Funnel {
   delivered: number;
   retried: number;
   dead: number;
+  shed: number;
+  lost: number;
 }
 
 /** One target. */

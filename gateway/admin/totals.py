@@ -6,6 +6,7 @@ from typing import Any, Final
 from gateway.metrics import Metrics
 
 _NOT_SENT: Final = ("filtered", "dropped")
+_OUTCOMES: Final = ("delivered", "retried", "dead", "shed", "lost")
 
 
 class Totals:
@@ -52,7 +53,7 @@ class Totals:
             "refused": refused,
             "translated": max(0, received - sum(left_out.values()) - refused),
             "losses": sum(self.by("gateway_losses_total", "field", target=target).values()),
-            **{outcome: outcomes.get(outcome, 0) for outcome in ("delivered", "retried", "dead")},
+            **{outcome: outcomes.get(outcome, 0) for outcome in _OUTCOMES},
         }
 
     def upstream(self, name: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ interface Step {
   tone: string;
   /** Counted in another unit than interactions, so that no bar fits. */
   isBare?: boolean;
+  /** Shown only where there is any: most targets never come to it. */
+  isRare?: boolean;
   of: (funnel: Funnel, target: Target) => number;
 }
 
@@ -32,10 +34,18 @@ const STEPS: readonly Step[] = [
   { name: "retried", title: "attempts that are tried again", tone: "wait", of: (one) => one.retried },
   { name: "delivered", title: "deliveries that it took", tone: "ok", of: (one) => one.delivered },
   { name: "dead", title: "dead letters since start", tone: "bad", of: (one) => one.dead },
+  { name: "shed", title: "given up at max_backlog, oldest first", tone: "bad", isRare: true, of: (one) => one.shed },
+  { name: "lost", title: "copies that the store had no room for", tone: "bad", isRare: true, of: (one) => one.lost },
 ];
+
+/** The steps that any of these targets came to. */
+function stepsOf(targets: readonly Target[]): Step[] {
+  return STEPS.filter((step) => !step.isRare || targets.some((one) => step.of(one.funnel, one) > 0));
+}
 
 /** Every target's way as one row. */
 export function Funnels({ status }: { status: Status }) {
+  const steps = stepsOf(status.targets);
   return (
     <section class="card" aria-labelledby="funnels-title">
       <h2 id="funnels-title">Delivery funnels, since start</h2>
@@ -44,7 +54,7 @@ export function Funnels({ status }: { status: Status }) {
           <thead>
             <tr>
               <th scope="col">Target</th>
-              {STEPS.map((step) => (
+              {steps.map((step) => (
                 <th key={step.name} scope="col" class="right" title={step.title}>
                   {step.name}
                 </th>
@@ -59,7 +69,7 @@ export function Funnels({ status }: { status: Status }) {
                     <Inert text={target.name} />
                   </a>
                 </th>
-                {STEPS.map((step) => (
+                {steps.map((step) => (
                   <Cell key={step.name} step={step} target={target} />
                 ))}
               </tr>
@@ -89,7 +99,7 @@ function Cell({ step, target }: { step: Step; target: Target }) {
 export function FunnelOf({ target }: { target: Target }) {
   return (
     <ol class="funnel">
-      {STEPS.map((step) => {
+      {stepsOf([target]).map((step) => {
         const number = step.of(target.funnel, target);
         return (
           <li key={step.name}>

@@ -31,6 +31,7 @@ class Funnel(Answer, frozen=True):
     """Counts since the start: of interactions, of named losses, of deliveries.
 
     `translated` is what is left of `received` after what was filtered, dropped and refused; it includes what waits.
+    `shed` and `lost` are what was given up: passed over at `max_backlog`, or a copy that the store had no room for.
     """
 
     received: int
@@ -42,6 +43,8 @@ class Funnel(Answer, frozen=True):
     delivered: int
     retried: int
     dead: int
+    shed: int
+    lost: int
 
 
 class TargetStatus(Answer, frozen=True):
