@@ -6,6 +6,8 @@ from typing import Final
 
 _AT_ONCE: Final = 2000
 """How many rows one commit deletes at most."""
+_FEW: Final = 256
+"""Positions that may lie finished while callers wait for each commit: to delete them costs as much as ten inbounds."""
 
 
 class Collector:
@@ -21,6 +23,10 @@ class Collector:
     def note(self, finished: dict[str, int]) -> None:
         """Routes' positions below which every target is done."""
         self._finished |= finished
+
+    def is_due(self) -> bool:
+        """Whether more than a few positions are finished."""
+        return any(end - self._low.get(route, 0) > _FEW for route, end in self._finished.items())
 
     def collect(
         self, connection: sqlite3.Connection, now: float, unparked: Iterable[tuple[str, int]] = (), *, hurry: bool

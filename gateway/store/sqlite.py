@@ -287,17 +287,23 @@ class SqliteLog:
         self._after_commit()
 
     def _applied(self, connection: sqlite3.Connection, batch: Batch) -> dict[str, int]:
+        """Write a batch and let go of what is finished; of a little only where no caller waits."""
         statements.apply(connection, batch)
-        return self._collect(connection, batch.unparked)
+        is_awaited = batch.rows and not batch.unparked and self._room.reason is None
+        return {} if is_awaited and not self._collector.is_due() else self._collect(connection, batch.unparked)
 
     def _collect(self, connection: sqlite3.Connection, unparked: set[tuple[str, int]]) -> dict[str, int]:
         return self._collector.collect(connection, time.time(), unparked, hurry=self._room.reason is not None)
+
+    def _let_go(self) -> None:
+        """Delete what is finished, in a transaction of its own."""
+        self._collector.passed(self._transact(lambda db: self._collect(db, set())))
 
     def _sweep(self) -> None:
         """Go on deleting what one commit had no time for."""
         self._sweeping = False
         with contextlib.suppress(sqlite3.Error):
-            self._collector.passed(self._transact(lambda db: self._collect(db, set())))
+            self._let_go()
             self._after_commit()
             if self._collector.behind:
                 self._sweeping = True
@@ -335,8 +341,10 @@ class SqliteLog:
             schema.checkpoint(connection, "PASSIVE")
 
     def _ask_for_room(self, size: int) -> None:
-        """Raise StoreFull where inbounds of so many bytes have no room, also when the WAL has given back its own."""
+        """Raise StoreFull where inbounds of so many bytes have no room, also when all has been given back that can."""
         if self._shortage(size):
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._let_go()
             self._truncate()
             self._measure()
         reason = self._shortage(size)
@@ -353,7 +361,7 @@ class SqliteLog:
         """Look whether there is room again: kept inbounds go first, then the ballast must fit."""
         self._probing = False
         with contextlib.suppress(sqlite3.Error):
-            self._collector.passed(self._transact(lambda db: self._collect(db, set())))
+            self._let_go()
             self._truncate()
             self._measure()
             if not self._room.is_over(self._size) and (self._room.is_back() or self._shrink()):
