@@ -1,8 +1,9 @@
 """Facts by their canonical names: one read (`get`), one set (`put`), all that a source stated (`stated`)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, not_
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -10,16 +11,13 @@ from msgspec.structs import replace
 from gateway.model import (
     ENGAGEMENT_FIELDS,
     EVENT_FIELDS,
-    FIELDS,
     NO_DEVICE,
     NO_PAGE,
     SHARED_FIELDS,
-    Device,
     Engagement,
     Event,
     Interaction,
     Item,
-    Page,
     is_empty,
 )
 
@@ -44,7 +42,6 @@ _GETTERS: Final[dict[type, dict[str, Callable[[Any], Any]]]] = {
 
 
 _SECTIONS: Final = {name: (name.partition(".")[0], name.partition(".")[2]) for name in SHARED_FIELDS if "." in name}
-_FLAT: Final = frozenset(name for name in FIELDS if "." not in name)
 
 
 def applies(interaction: Interaction, name: str) -> bool:
@@ -54,23 +51,16 @@ def applies(interaction: Interaction, name: str) -> bool:
 
 def get(interaction: Interaction, name: str) -> Any:
     """The value behind a canonical name or reference, None when it states nothing or the kind has no such field."""
-    getter = _GETTERS[type(interaction)].get(name)
-    if getter is not None:
-        value = getter(interaction)
-    elif name.startswith("properties."):
-        value = _property(interaction, name.removeprefix("properties."))
-    else:
-        return None
+    read = reader(type(interaction), name)
+    value = None if read is None else read(interaction)
     return None if is_empty(value) else value
 
 
-def lacks(interaction: Interaction, name: str) -> bool:
-    """Whether the kind of interaction has the canonical field, and it states nothing."""
-    getter = _GETTERS[type(interaction)].get(name)
-    if getter is not None:
-        value = getter(interaction)
-        return not value and is_empty(value)
-    return name.startswith("properties.") and is_empty(_property(interaction, name.removeprefix("properties.")))
+def reader(kind: type[Interaction], name: str) -> Callable[[Any], Any] | None:
+    """What reads the canonical field or reference of a kind of interaction; None where the kind has no such field."""
+    if name.startswith("properties."):
+        return partial(_property, name.removeprefix("properties."))
+    return _GETTERS[kind].get(name)
 
 
 def put(interaction: Interaction, name: str, value: Any) -> Interaction:
@@ -85,126 +75,86 @@ def put(interaction: Interaction, name: str, value: Any) -> Interaction:
 
 def put_all(interaction: Interaction, values: Mapping[str, Any]) -> Interaction:
     """The interaction with canonical fields set to values, none of them None."""
-    flat: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     for name, value in values.items():
-        if name in _FLAT:
-            flat[name] = value
+        if name in _SECTIONS:
+            section, key = _SECTIONS[name]
+            changed[section] = replace(changed.get(section) or getattr(interaction, section), **{key: value})
+        elif name.startswith("properties."):
+            interaction = _put_property(interaction, name.removeprefix("properties."), value)
         else:
-            interaction = put(interaction, name, value)
-    return replace(interaction, **flat) if flat else interaction
+            changed[name] = value
+    return replace(interaction, **changed)
 
 
-def stated(interaction: Interaction) -> frozenset[str]:  # noqa: C901, PLR0912  # one plain test for each fact
+_ENGAGEMENT: Final = ("decision_id", "slot_id", "variations", "label")
+_EVENT: Final = ("name", "value", "currency", "quantity", "product_id", "cart", "transaction_id")
+_IDS: Final = ("user.id", "user.vendor_id", "user.vendor_server_id", "session.id", "session.vendor_id")
+_SHARED: Final = ("occurred_at", "placement", "channel", "brand", "consent")
+_ITEMS: Final = ("items", "items.position")
+_PAGE: Final = ("page.type", "page.data", "page.location", "page.referrer", "page.locale")
+_DEVICE: Final = ("device.ip", "device.user_agent", "device.id")
+
+
+def stated(interaction: Interaction) -> frozenset[str]:
     """The canonical names of everything that the interaction says."""
-    names = _stated_engagement(interaction) if isinstance(interaction, Engagement) else _stated_event(interaction)
-    user, session = interaction.user, interaction.session
-    if user.id:
-        names.append("user.id")
-    if user.vendor_id:
-        names.append("user.vendor_id")
-    if user.vendor_server_id:
-        names.append("user.vendor_server_id")
-    if session.id:
-        names.append("session.id")
-    if session.vendor_id:
-        names.append("session.vendor_id")
-    if interaction.page is not NO_PAGE:
-        _add_page(names, interaction.page)
-    if interaction.device is not NO_DEVICE:
-        _add_device(names, interaction.device)
-    if interaction.occurred_at is not None:
-        names.append("occurred_at")
-    if interaction.placement:
-        names.append("placement")
-    if interaction.channel:
-        names.append("channel")
-    if interaction.brand:
-        names.append("brand")
-    if interaction.consent is not None:
-        names.append("consent")
-    if interaction.items:
-        names.append("items")
-        if any(not is_empty(item.position) for item in interaction.items):
-            names.append("items.position")
-    found = named(tuple(names))
-    if interaction.properties:
-        found = found.union(_stated_properties("properties.", interaction.properties))
-    if any(interaction.outside.values()):
-        for path, beside in interaction.outside.items():
+    one, user, session, items = interaction, interaction.user, interaction.session, interaction.items
+    page, device = one.page, one.device
+    own: tuple[bool, ...]
+    where: tuple[bool, ...] = ()
+    thing: tuple[bool, ...] = ()
+    if isinstance(one, Engagement):
+        own = (not one.decision_id, not one.slot_id, not one.variations, not one.label)
+    else:
+        own = (
+            not one.name,
+            one.value is None,
+            not one.currency,
+            one.quantity is None,
+            not one.product_id,
+            not one.cart,
+            not one.transaction_id,
+        )
+    ids = (not user.id, not user.vendor_id, not user.vendor_server_id, not session.id, not session.vendor_id)
+    shared = (one.occurred_at is None, not one.placement, not one.channel, not one.brand, one.consent is None)
+    placed = (not items, not (items and _is_placed(items)))
+    if page is not NO_PAGE:
+        where = (not page.type, not page.data, not page.location, not page.referrer, not page.locale)
+    if device is not NO_DEVICE:
+        thing = (not device.ip, not device.user_agent, not device.id)
+    found = _named(own, ids, shared, placed, where, thing)
+    if one.properties:
+        found = found.union(_stated_properties("properties.", one.properties))
+    if any(one.outside.values()):
+        for path, beside in one.outside.items():
             if beside and path != "options":
                 found = found.union(_stated_properties(f"properties.{path}." if path else "properties.", beside))
     return found
 
 
 @lru_cache(maxsize=4096)
-def named(names: tuple[str, ...]) -> frozenset[str]:
-    """A set of the model's own names, of which one combination is met again and again; never of `properties.*`."""
-    return frozenset(names)
+def _named(own: tuple[bool, ...], *unsaid: tuple[bool, ...]) -> frozenset[str]:
+    """The names of what is said, by which are unsaid; most interactions say one of a few combinations."""
+    kind, fields = ("action", _ENGAGEMENT) if len(own) == len(_ENGAGEMENT) else ("type", _EVENT)
+    found = {kind}
+    for names, are_unsaid in zip((fields, _IDS, _SHARED, _ITEMS, _PAGE, _DEVICE), (own, *unsaid), strict=True):
+        found.update(compress(names, map(not_, are_unsaid)))
+    return frozenset(found)
 
 
-def _add_page(names: list[str], page: Page) -> None:
-    if page.type:
-        names.append("page.type")
-    if page.data:
-        names.append("page.data")
-    if page.location:
-        names.append("page.location")
-    if page.referrer:
-        names.append("page.referrer")
-    if page.locale:
-        names.append("page.locale")
+def _is_placed(items: tuple[Item, ...]) -> bool:
+    """Whether an item has a position."""
+    return any(not is_empty(item.position) for item in items)
 
 
-def _add_device(names: list[str], device: Device) -> None:
-    if device.ip:
-        names.append("device.ip")
-    if device.user_agent:
-        names.append("device.user_agent")
-    if device.id:
-        names.append("device.id")
+def _stated_properties(prefix: str, values: dict[str, Any]) -> Iterable[str]:
+    told: Iterable[str] = values
+    if not all(values.values()):
+        told = [key for key, value in values.items() if value or not is_empty(value)]
+    return map(prefix.__add__, told)
 
 
-def _stated_engagement(interaction: Engagement) -> list[str]:
-    names = ["action"]
-    if interaction.decision_id:
-        names.append("decision_id")
-    if interaction.slot_id:
-        names.append("slot_id")
-    if interaction.variations:
-        names.append("variations")
-    if interaction.label:
-        names.append("label")
-    return names
-
-
-def _stated_event(interaction: Event) -> list[str]:
-    names = ["type"]
-    if interaction.name:
-        names.append("name")
-    if interaction.value is not None:
-        names.append("value")
-    if interaction.currency:
-        names.append("currency")
-    if interaction.quantity is not None:
-        names.append("quantity")
-    if interaction.product_id:
-        names.append("product_id")
-    if interaction.cart:
-        names.append("cart")
-    if interaction.transaction_id:
-        names.append("transaction_id")
-    return names
-
-
-def _stated_properties(prefix: str, values: dict[str, Any]) -> list[str]:
-    names: list[str] = []
-    for key, value in values.items():
-        if value or not is_empty(value):
-            names.append(prefix + key)
-    return names
-
-
-def _property(interaction: Interaction, name: str) -> Any:
+def _property(name: str, interaction: Interaction) -> Any:
     if name in interaction.properties:
         return interaction.properties[name]
     path, _, key = name.rpartition(".")

@@ -6,8 +6,9 @@ choose, privacy hides, `fill` supplies (so that a fill can never bring back what
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from functools import cached_property
 from hashlib import blake2b, sha256
 from typing import Any, Final
 
@@ -16,8 +17,8 @@ from msgspec.structs import replace
 
 from gateway.contract import Inbound
 from gateway.errors import NotJson
-from gateway.facts import get, lacks, put, put_all
-from gateway.model import FIELDS, Device, Interaction, Page
+from gateway.facts import get, put, put_all, reader
+from gateway.model import FIELDS, Device, Engagement, Event, Interaction, is_empty
 from gateway.wire import json_text, read_json
 
 _REFERENCE: Final = re.compile(r"\{([^{}]*)\}")
@@ -38,11 +39,9 @@ def from_headers(interaction: Interaction, inbound: Inbound, *, own: bool) -> In
     referer = None if own or page.location else headers.get("referer")
     if address or agent:
         device = Device(device.ip or address, device.user_agent or agent, device.id)
-    elif not referer:
-        return interaction
     if referer:
-        page = Page(page.type, page.data, referer, page.referrer, page.locale)
-    return replace(interaction, device=device, page=page)
+        return replace(interaction, device=device, page=replace(page, location=referer))
+    return interaction if device is interaction.device else replace(interaction, device=device)
 
 
 class When(Struct, frozen=True):
@@ -105,7 +104,7 @@ class Privacy(Struct, frozen=True):
         return interaction
 
 
-class Fill(Struct, frozen=True):
+class Fill(Struct, frozen=True, dict=True):
     """Values for names that a source leaves unsaid; a value may hold `{page.type}`-style references."""
 
     values: tuple[tuple[str, Any, tuple[str, ...]], ...] = ()
@@ -121,12 +120,26 @@ class Fill(Struct, frozen=True):
         """The interaction with its gaps filled, and each filled name with the names its value refers to."""
         values: dict[str, Any] = {}
         filled: dict[str, tuple[str, ...]] = {}
-        for name, fixed, refers in self.values:
-            if lacks(interaction, name):
-                value = _referred(interaction, name, fixed, refers) if refers else fixed
-                if value is not None:
-                    values[name], filled[name] = value, refers
+        for name, read, fixed, refers in self._gaps[type(interaction)]:
+            said = read(interaction)
+            if said or not is_empty(said):
+                continue
+            value = _referred(interaction, name, fixed, refers) if refers else fixed
+            if value is not None:
+                values[name], filled[name] = value, refers
         return put_all(interaction, values) if values else interaction, filled
+
+    @cached_property
+    def _gaps(self) -> dict[type, list[tuple[str, Callable[[Any], Any], Any, tuple[str, ...]]]]:
+        """For each kind of interaction the values of the fields that it has, with what reads those."""
+        return {
+            kind: [
+                (name, read, fixed, refers)
+                for name, fixed, refers in self.values
+                if (read := reader(kind, name)) is not None
+            ]
+            for kind in (Engagement, Event)
+        }
 
 
 def _referred(source: Interaction, name: str, value: Any, refers: tuple[str, ...]) -> Any:

@@ -3,12 +3,12 @@
 The one code that the hot path, `gateway translate`, the fidelity matrix and `gateway check` share.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Mapping
+from functools import cached_property, lru_cache
 from typing import Any, Final, Literal
 
 from msgspec import Struct, field
-from msgspec.structs import replace
+from msgspec.structs import force_setattr, replace
 
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
 from gateway.facts import stated
@@ -22,7 +22,7 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 _NO_FILLED: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
-class Target(Struct, frozen=True):
+class Target(Struct, frozen=True, dict=True):
     """One destination of a route: a vendor account and how its owner wants interactions shaped for it."""
 
     name: str
@@ -38,46 +38,55 @@ class Target(Struct, frozen=True):
         """The target as a replay sees it: `when` and `share` are not asked again."""
         return replace(self, when=When(), share=None)
 
+    @cached_property
+    def chooses(self) -> bool:
+        """Whether `when` or `share` is asked at all."""
+        return bool(self.when.patterns or self.share)
+
+    @cached_property
+    def passes_on(self) -> tuple[str, ...]:
+        """The caller's headers that the vendor reads by itself and the owner does not hide."""
+        hidden = {*self.privacy.drop, *self.privacy.hash}
+        return tuple([name for name in self.mapping.PASSES_ON if HEADER_FIELDS.get(name) not in hidden])
+
+
+class _Kept(Struct):
+    """What every target of a route needs alike, worked out when the first of them asks."""
+
+    for_others: tuple[Interaction, ...] | None = None
+    turned: "tuple[Interaction, Turned] | None" = None
+
 
 class Decoded(Struct, frozen=True):
-    """What an inbound says: its interactions and, beside each, the canonical names it states.
+    """What an inbound says: its interactions, all of one vendor, and beside each the canonical names it states.
 
-    `kept` is what every target of a route needs alike, worked out once, each beside the fields that it follows from: a
-    copy with other fields does not take it for its own.
+    `kept` belongs to these very interactions: a copy with other ones starts anew.
     """
 
     inbound: Inbound
     interactions: tuple[Interaction, ...]
     stated: tuple[frozenset[str], ...]
-    kept: dict[str, Any] = field(default_factory=dict)
+    kept: _Kept = field(default_factory=_Kept)
 
-    def for_own(self) -> tuple[Interaction, ...]:
-        """The interactions with what the caller's headers add to them for their own vendor."""
-        kept = self.kept.get("for_own")
-        if kept is None or kept[0] is not self.interactions or kept[1] is not self.inbound:
-            found = tuple([from_headers(one, self.inbound, own=True) for one in self.interactions])
-            self.kept["for_own"] = (self.interactions, self.inbound, found)
-            return found
-        told: tuple[Interaction, ...] = kept[2]
-        return told
+    def __post_init__(self) -> None:
+        """Takes nothing over from what this may be a copy of."""
+        force_setattr(self, "kept", _Kept())
 
-    def for_others(self) -> tuple[Interaction, ...]:
-        """The interactions with what the caller's headers add to them for any other vendor."""
-        kept = self.kept.get("for_others")
-        if kept is None or kept[0] is not self.interactions or kept[1] is not self.inbound:
-            found = tuple([from_headers(one, self.inbound, own=False) for one in self.interactions])
-            self.kept["for_others"] = (self.interactions, self.inbound, found)
-            return found
-        told: tuple[Interaction, ...] = kept[2]
-        return told
+    def told(self, vendor: str) -> tuple[Interaction, ...]:
+        """The interactions with what the caller's headers add to them for a vendor."""
+        interactions, kept = self.interactions, self.kept
+        if interactions and interactions[0].origin.vendor == vendor:
+            return tuple([from_headers(one, self.inbound, own=True) for one in interactions])
+        if kept.for_others is None:
+            kept.for_others = tuple([from_headers(one, self.inbound, own=False) for one in interactions])
+        return kept.for_others
 
     def turned(self, interaction: Interaction) -> "Turned":
         """One of the interactions as a custom event; that of the last one asked for is kept."""
-        kept = self.kept.get("turned")
-        if kept is None or kept[0] is not interaction:
-            kept = self.kept["turned"] = (interaction, as_event(interaction))
-        found: Turned = kept[1]
-        return found
+        kept = self.kept
+        if kept.turned is None or kept.turned[0] is not interaction:
+            kept.turned = (interaction, as_event(interaction))
+        return kept.turned[1]
 
 
 Turned = tuple[Event, dict[str, str], frozenset[str]]
@@ -130,24 +139,22 @@ def translate(
 
     `without` and `only` are indices of interactions that the target has already, or that alone are meant.
     """
-    vendor = target.mapping.NAME
-    parts: list[tuple[int, Part]] = []
+    batches: list[Batch] = []
     refused: list[Refused] = []
     losses = copied = _NOTHING
     filtered = dropped = 0
-    for index, interaction in enumerate(decoded.interactions):
+    for index, interaction in enumerate(decoded.told(target.mapping.NAME)):
         if index in without or (only is not None and index not in only):
             continue
-        own = interaction.origin.vendor == vendor
-        candidate = (decoded.for_own() if own else decoded.for_others())[index]
-        if (target.when.patterns or target.share) and not _chosen(candidate, target):
+        if target.chooses and not _chosen(interaction, target):
             filtered += 1
             continue
-        outcome = _say(decoded, index, candidate, target)
+        outcome = _say(decoded, index, interaction, target)
         if not isinstance(outcome, Refusal):
             said, lost, kept = outcome
             for part in said:
-                parts.append((index, part))  # noqa: PERF401  # one part is usual: faster without a comprehension's frame
+                if not (batches and _joins(batches, index, part)):
+                    batches.append(([index], [part]))
             losses = losses | lost if losses else lost
             copied = copied | kept if copied else kept
         elif target.unsupported == "drop":
@@ -155,7 +162,7 @@ def translate(
             losses = losses.union(outcome.fields)
         else:
             refused.append(Refused(index, outcome.reason, outcome.fields))
-    requests = _requests(parts, target, decoded) if parts else ()
+    requests = _requests(batches, target, decoded.inbound.headers) if batches else ()
     return Translation(requests, tuple(refused), losses, copied, filtered, dropped)
 
 
@@ -170,8 +177,7 @@ _Said = tuple[tuple[Part, ...], frozenset[str], frozenset[str]]
 
 def _say(decoded: Decoded, index: int, interaction: Interaction, target: Target) -> _Said | Refusal:
     """One interaction, with what the headers add, shaped and encoded for a target."""
-    mapping, names = target.mapping, decoded.stated[index]
-    filled: Mapping[str, tuple[str, ...]] = _NO_FILLED
+    mapping, names, filled = target.mapping, decoded.stated[index], _NO_FILLED
     own = interaction.origin.vendor == mapping.NAME
     if target.privacy is not _NO_PRIVACY:
         interaction = target.privacy.hide(interaction)
@@ -180,20 +186,21 @@ def _say(decoded: Decoded, index: int, interaction: Interaction, target: Target)
     if own and mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
         return Refusal("missing", ("user.id",))
     encoded = mapping.encode(interaction)
-    if not isinstance(encoded, Encoded) and target.unsupported == "event":
-        encoded = _turned(decoded.turned(interaction), interaction, mapping, encoded)
-    if not isinstance(encoded, Encoded):
-        return encoded
-    said = encoded.said
+    if isinstance(encoded, Refusal):
+        if target.unsupported == "event":
+            encoded = _turned(decoded.turned(interaction), interaction, mapping, encoded)
+        if isinstance(encoded, Refusal):
+            return encoded
+    said, partly = encoded.said, encoded.partly
     if said is None:
         return encoded.parts, _NOTHING, _NOTHING
     account = _account if interaction.properties or len(decoded.inbound.body) > _SMALL else _remembered_account
-    losses, ids = account(names, said, encoded.partly)
-    copied = _NOTHING if own or not ids else ids.difference(filled)
+    losses, ids = account(names, said, partly)
+    copied = ids.difference(filled) if ids and not own else _NOTHING
     if copied and target.strict_ids:
         return Refusal("unknown_id", tuple(sorted(copied)))
     if target.privacy is not _NO_PRIVACY or (filled and any(filled.values())):
-        losses = _beyond_shaping(names.difference(target.privacy.hidden), said, encoded.partly, filled)
+        losses = _beyond_shaping(names.difference(target.privacy.hidden), said, partly, filled)
     return encoded.parts, losses, copied
 
 
@@ -327,46 +334,36 @@ def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:
     )
 
 
-def _requests(parts: Sequence[tuple[int, Part]], target: Target, decoded: Decoded) -> tuple[Outbound, ...]:
-    """The outbounds for all parts, in order, with the caller's own headers and the indices of what each carries."""
-    passed, compose = _passed_on(target, decoded.inbound.headers), target.mapping.request
-    if len(parts) == 1:
-        index, part = parts[0]
-        return (_addressed(compose((part,)), passed, (index,)),)
-    return tuple([_addressed(compose(batch), passed, tuple(indices)) for indices, batch in _batches(parts)])
+Batch = tuple[list[int], list[Part]]
+"""Parts that travel together, with the indices of their interactions."""
 
 
-def _addressed(outbound: Outbound, passed: dict[str, str], indices: tuple[int, ...]) -> Outbound:
-    told = {**outbound.headers, **passed} if passed else outbound.headers
-    return Outbound(outbound.method, outbound.url, told, outbound.body, indices)
+def _joins(batches: list[Batch], index: int, part: Part) -> bool:
+    """Whether a part travels with others, which it then joins."""
+    if part.envelope is None:
+        return False
+    for indices, batch in batches:
+        first = batch[0]
+        if part.endpoint == first.endpoint and part.envelope == first.envelope:
+            batch.append(part)
+            if indices[-1] != index:
+                indices.append(index)
+            return True
+    return False
 
 
-def _batches(parts: Sequence[tuple[int, Part]]) -> list[tuple[list[int], list[Part]]]:
-    """Parts that travel together, each batch with the indices of its interactions."""
-    index, part = parts[0]
-    batches: list[tuple[list[int], list[Part]]] = [([index], [part])]
-    for index, part in parts[1:]:
-        for indices, batch in batches:
-            first = batch[0]
-            if part.envelope is not None and part.endpoint == first.endpoint and part.envelope == first.envelope:
-                batch.append(part)
-                if indices[-1] != index:
-                    indices.append(index)
-                break
-        else:
-            batches.append(([index], [part]))
-    return batches
+def _requests(batches: list[Batch], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:
+    """The outbound for each batch, with the caller's own headers and the indices of what it carries."""
+    compose, names = target.mapping.request, target.passes_on
+    passed = _printable(names, tuple(map(headers.get, names)))
+    requests: list[Outbound] = []
+    for indices, batch in batches:
+        outbound = compose(batch)
+        requests.append(replace(outbound, headers=outbound.headers | passed, indices=tuple(indices)))
+    return tuple(requests)
 
 
-def _passed_on(target: Target, headers: Mapping[str, str]) -> dict[str, str]:
-    """The caller's headers that the target's vendor reads by itself and its owner does not hide."""
-    privacy = target.privacy
-    passed: dict[str, str] = {}
-    for name in target.mapping.PASSES_ON:
-        value = headers.get(name)
-        if value and is_printable(value):
-            passed[name] = value
-    if not passed or privacy is _NO_PRIVACY:
-        return passed
-    hidden = {name for name, field in HEADER_FIELDS.items() if field in privacy.drop or field in privacy.hash}
-    return {name: value for name, value in passed.items() if name not in hidden}
+@lru_cache(maxsize=256)
+def _printable(names: tuple[str, ...], values: tuple[str | None, ...]) -> dict[str, str]:
+    """The headers that can break no other request; most callers show the same few browsers."""
+    return {name: value for name, value in zip(names, values, strict=True) if value and is_printable(value)}
