@@ -4,8 +4,9 @@ msgspec decides, fast; only when it refuses is the JSON Schema of the same Struc
 fault. There is one description of each wire form, the Struct, so the two cannot disagree.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, reduce
+from itertools import compress, product
 from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get_origin
@@ -68,18 +69,32 @@ def rest(tree: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return {key: value for key, value in tree.items() if key not in known}
 
 
-def note_beside(outside: dict[str, dict[str, Any]], tree: Any, known: Mapping[str, frozenset[str]]) -> None:
-    """Notes what stands beside the known keys of a document's objects, by the paths that `outside` has for them.
+Outside = dict[str, dict[str, Any]]
+"""What stands beside the documented keys of a document's objects, by their paths."""
 
-    The vendor's `options` are noted apart.
+
+def places(always: Iterable[str], optional: Sequence[str]) -> dict[tuple[bool, ...], Outside]:
+    """The paths of the objects of a document, by which of the optional ones are there, with nothing beside them.
+
+    Nobody changes them in place.
     """
-    for path in outside:
+    return {
+        there: {path: {} for path in (*always, *compress(optional, there))}
+        for there in product((False, True), repeat=len(optional))
+    }
+
+
+def beside(paths: Iterable[str], tree: Any, known: Mapping[str, frozenset[str]]) -> Outside:
+    """What stands beside the known keys of a document's objects, by their paths; the vendor's `options` apart."""
+    outside: Outside = {}
+    for path in paths:
         found = tree
         for key in () if path == "body" else path.split("."):
             found = found[key]
         outside[path] = rest(found, known[path])
     if "options" in outside["body"]:
         outside["options"] = {"options": outside["body"].pop("options")}
+    return outside
 
 
 def names(wire: type[msgspec.Struct]) -> frozenset[str]:

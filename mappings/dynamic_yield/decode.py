@@ -1,5 +1,7 @@
 """From the vendor's bodies to interactions."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -17,7 +19,7 @@ from gateway.model import (
     Session,
     User,
 )
-from gateway.wire import Shape, names, note_beside, read_json, rest
+from gateway.wire import Outside, Shape, beside, names, places, read_json, rest
 from mappings import _catalogue as catalogue
 from mappings.dynamic_yield import wire
 
@@ -44,10 +46,10 @@ def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
     shared = _shared(body, tree, inbound, wire.ENGAGEMENTS)
     found: list[Interaction] = []
     for index, one in enumerate(body.engagements):
-        if not _has_its_id(one):
-            raise wire.ENGAGEMENTS.refused(inbound.body)
         word, outside = one.type, shared.outside
-        variations = None if one.variations is None else tuple([_id_text(number) for number in one.variations])
+        if not wire.needed[word](one):
+            raise wire.ENGAGEMENTS.refused(inbound.body)
+        variations = None if one.variations is None else tuple(map(_number_text, one.variations))
         properties: dict[str, Any] = {}
         if tree is None and (one.slotId if word == "SLOT_IMP" else one.slotIds) is not None:
             tree = read_json(inbound.body)  # slots that this type has no use for stand beside it
@@ -82,23 +84,15 @@ def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
     return tuple(found)
 
 
-def _has_its_id(one: wire.Engagement) -> bool:
-    """Whether an engagement has what its type needs."""
-    word = one.type
-    if word in ("CLICK", "IMP"):
-        return bool(one.decisionId)
-    if word == "SLOT_CLICK":
-        return bool(one.slotId)
-    if word == "SLOT_IMP":
-        return bool(one.slotIds) and all(one.slotIds or ())
-    return one.trackingData is not None
-
-
 def _id_text(number: float | str) -> str:
     """A variation id as text: `12` for 12 and 12.0 alike."""
     if isinstance(number, float) and number.is_integer():
         return str(int(number))
     return str(number)
+
+
+_number_text: Final[Callable[[float], str]] = lru_cache(maxsize=1024)(_id_text)
+"""The text of the numbers that variation ids are: a campaign has few."""
 
 
 def events(inbound: Inbound) -> tuple[Interaction, ...]:
@@ -167,47 +161,32 @@ class _Shared(Struct, frozen=True):
     device: Device
     channel: str | None
     consent: bool | None
-    outside: dict[str, dict[str, Any]]
+    outside: Outside
 
 
 def _shared(
     body: wire.Engagements | wire.Events | wire.PageView, tree: Any, inbound: Inbound, shape: Shape[Any]
 ) -> _Shared:
     user, session, context, custom = body.user, body.session, body.context, body.sessionId
-    minted, channel, device = None, None, NO_DEVICE
+    minted = channel = thing = page = None
     if session:
         custom, minted = session.custom if session.custom or custom is None else custom, session.dy
     elif custom is None:
         raise shape.refused(inbound.body)
     if context:
+        thing, page = context.device, getattr(context, "page", None)
         channel = context.channel and context.channel.lower()
         if channel is not None and channel not in _CHANNELS and (refused := shape.refused(inbound.body)).faults:
             raise refused
-        if context.device:
-            device = Device(context.device.ip)
+    outside = _PLACES[session is not None, context is not None, thing is not None, page is not None]
     return _Shared(
         User(user.id, user.dyid, user.dyid_server),
         Session(custom, minted),
-        device,
+        Device(thing.ip) if thing else NO_DEVICE,
         channel,
         user.active_consent_accepted,
-        _outside(body, tree, shape),
+        outside if tree is None else beside(outside, tree, _KNOWN[shape]),
     )
 
 
-def _outside(
-    body: wire.Engagements | wire.Events | wire.PageView, tree: Any, shape: Shape[Any]
-) -> dict[str, dict[str, Any]]:
-    """What stood beside the documented keys, by the path of each object that was there."""
-    outside: dict[str, dict[str, Any]] = {"user": {}, "body": {}}
-    if body.session:
-        outside["session"] = {}
-    if body.context:
-        outside["context"] = {}
-        if body.context.device:
-            outside["context.device"] = {}
-        if getattr(body.context, "page", None):
-            outside["context.page"] = {}
-    if tree is not None:
-        note_beside(outside, tree, _KNOWN[shape])
-    return outside
+_PLACES: Final = places(("user", "body"), ("session", "context", "context.device", "context.page"))

@@ -1,5 +1,7 @@
 """The form of what goes over the wire, and which of its words mean what."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal, get_args
 
 from msgspec import Meta, Struct
@@ -148,6 +150,14 @@ ACTIONS: Final[dict[str, Action]] = {
     "SLOT_IMP": "view",
     "PN_CLICK": "click",
 }
+needed: Final[dict[str, Callable[[Engagement], Any]]] = {
+    "CLICK": attrgetter("decisionId"),
+    "IMP": attrgetter("decisionId"),
+    "SLOT_CLICK": attrgetter("slotId"),
+    "SLOT_IMP": lambda one: one.slotIds and all(one.slotIds),
+    "PN_CLICK": attrgetter("trackingData"),
+}
+"""What an engagement needs, by its type; it is there where this is true."""
 ENGAGEMENT_KEYS: Final = {
     word: frozenset({"type", "decisionId", "variations", *keys})
     for word, keys in {

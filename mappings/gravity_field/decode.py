@@ -18,7 +18,7 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import Shape, names, note_beside, rest
+from gateway.wire import Outside, Shape, beside, names, places, rest
 from mappings import _catalogue as catalogue
 from mappings.gravity_field import wire
 
@@ -109,21 +109,19 @@ class _Shared(Struct, frozen=True):
     session: Session
     page: Page
     device: Device
-    outside: dict[str, dict[str, Any]]
+    outside: Outside
 
 
 def _shared(body: wire.Engagements | wire.Events, tree: Any, shape: Shape[Any]) -> _Shared:
     user, session, page, device = body.user, body.session, body.context.page, body.context.device
-    outside: dict[str, dict[str, Any]] = {"user": {}, "session": {}, "context": {}, "body": {}}
-    where, thing = NO_PAGE, NO_DEVICE
-    if page:
-        where = Page(page.type, page.data, page.location, page.referrer, page.lng)
-        outside["context.page"] = {}
-    if device:
-        thing = Device(device.ip, device.userAgent)
-        outside["context.device"] = {}
-    if tree is not None:
-        note_beside(outside, tree, _KNOWN[shape])
+    outside = _PLACES[page is not None, device is not None]
     return _Shared(
-        User(user.id, user.slid, user.slid_server), Session(session.custom, session.sl), where, thing, outside
+        User(user.id, user.slid, user.slid_server),
+        Session(session.custom, session.sl),
+        Page(page.type, page.data, page.location, page.referrer, page.lng) if page else NO_PAGE,
+        Device(device.ip, device.userAgent) if device else NO_DEVICE,
+        outside if tree is None else beside(outside, tree, _KNOWN[shape]),
     )
+
+
+_PLACES: Final = places(("user", "session", "context", "body"), ("context.page", "context.device"))

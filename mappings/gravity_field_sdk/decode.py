@@ -22,7 +22,7 @@ from gateway.model import (
     User,
 )
 from gateway.times import from_iso
-from gateway.wire import names, note_beside, rest, stating
+from gateway.wire import Outside, beside, names, places, rest, stating
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
 
@@ -71,29 +71,30 @@ class _Shared(Struct, frozen=True):
     session: Session
     page: Page
     device: Device
-    outside: dict[str, dict[str, Any]]
+    outside: Outside
 
 
 def _shared(body: wire.Events, tree: Any) -> _Shared:
     user, page, device = body.user, body.ctx, body.device
-    person, visit, where, thing = NO_USER, NO_SESSION, NO_PAGE, NO_DEVICE
-    outside: dict[str, dict[str, Any]] = {}
+    person, visit = NO_USER, NO_SESSION
     if user:
         person = User(user.custom, user.uid)
         visit = Session(user.ses, None) if user.custom else Session(None, user.ses)
-        outside["user"] = {}
-    if page:
-        where = Page(page.type, page.data, page.location, page.referrer, page.lng)
-        outside["ctx"] = {}
-    if device:
-        thing = Device(device.ip, device.ua, device.id)
-        outside["device"] = {}
-    outside["body"] = {}
+    outside = _PLACES[user is not None, page is not None, device is not None]
     if tree is not None:
-        note_beside(outside, tree, _KNOWN)
+        outside = beside(outside, tree, _KNOWN)
     if body.options is not None:
-        outside["options"] = {"options": body.options}
-    return _Shared(person, visit, where, thing, outside)
+        outside = outside | {"options": {"options": body.options}}
+    return _Shared(
+        person,
+        visit,
+        Page(page.type, page.data, page.location, page.referrer, page.lng) if page else NO_PAGE,
+        Device(device.ip, device.ua, device.id) if device else NO_DEVICE,
+        outside,
+    )
+
+
+_PLACES: Final = places(("body",), ("user", "ctx", "device"))
 
 
 def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any] | None, shared: _Shared) -> Event:
