@@ -4,13 +4,15 @@ Source: Dynamic Yield's public API definition 2.2 (`dyType`); Gravity Field's pu
 `eventType`. Read 2026-11.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import chain, starmap
 from operator import attrgetter
 from typing import Any, Final, Literal
 
 from msgspec import Struct, ValidationError, convert
+from msgspec.structs import asdict
 
-from gateway.contract import said_with
 from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
 from gateway.wire import joined, names, read_json, rest, stating, without_nulls
@@ -84,16 +86,14 @@ def typed_by(type_key: str) -> dict[str, Any]:
 
 
 class Told(Struct, frozen=True):
-    """What one `{name, properties}` event says: its canonical fields, its other properties, and how it was written."""
+    """What one `{name, properties}` event says, and how it was written.
+
+    `facts` are its canonical fields by their names, `properties` what it holds beside them.
+    """
 
     word: Word | None
     type: EventType
-    value: float | None
-    currency: str | None
-    quantity: float | None
-    product_id: str | None
-    cart: tuple[CartItem, ...] | None
-    transaction_id: str | None
+    facts: dict[str, Any]
     properties: dict[str, Any]
     spelling: dict[str, Any]
 
@@ -111,54 +111,17 @@ def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type
     type_ = TYPES.get(word) if isinstance(word, str) else "custom" if word is None else None
     if type_ is None:
         return None
-    take, get = properties.pop, properties.get
-    value = take("value") if type(get("value")) in _NUMBER else None
-    currency = take("currency") if type(get("currency")) is str else None
-    quantity = take("quantity") if type(get("quantity")) in _NUMBER else None
-    product_id = take("productId") if type(get("productId")) is str else None
-    transaction_id = take("uniqueTransactionId") if type(get("uniqueTransactionId")) is str else None
-    cart = _take_cart(properties) if "cart" in properties else None
+    facts = _take_facts(properties)
     beside: dict[str, Any] = {}
     clash: dict[str, Any] = {}
     if raw is not None and (beside := stating(rest(raw, _EVENT_KEYS))):
         clash = {key: value for key, value in beside.items() if key in properties}
         properties = beside | properties
     spelling = {"beside": tuple(beside), "clash": clash, "properties": given is not None}
-    return Told(word, type_, value, currency, quantity, product_id, cart, transaction_id, properties, spelling)
+    return Told(word, type_, facts, properties, spelling)
 
 
 _EVENT_KEYS: Final = frozenset({"name", "properties"})
-_NUMBER: Final = frozenset({int, float})
-
-
-def _take_cart(properties: dict[str, Any]) -> tuple[CartItem, ...] | None:
-    """The cart taken out, None where one of its lines has not the documented types."""
-    lines = properties["cart"]
-    if not isinstance(lines, list):
-        return None
-    try:
-        cart = _documented_cart(lines) or tuple([_cart_item(line) for line in lines])
-    except ValidationError:
-        return None
-    del properties["cart"]
-    return cart
-
-
-def _documented_cart(lines: list[Any]) -> tuple[CartItem, ...] | None:
-    """A cart whose lines hold nothing beside their documented keys, at once; None where one does, or is no line."""
-    try:
-        read = convert({"lines": lines}, _Lines)
-    except ValidationError:
-        return None
-    return tuple([CartItem(line.productId, line.quantity, line.itemPrice) for line in read.lines])
-
-
-def _cart_item(raw: Any) -> CartItem:
-    line = convert(raw, CartLine)
-    return CartItem(line.productId, line.quantity, line.itemPrice, rest(raw, _CART_KEYS) or None)
-
-
-# Out
 
 
 class CartLine(Struct, frozen=True, omit_defaults=True):
@@ -173,10 +136,70 @@ class _DocumentedLine(CartLine, frozen=True, forbid_unknown_fields=True):
     """A cart line with nothing beside its documented keys."""
 
 
-class _Lines(Struct, frozen=True):
-    """A cart of such lines: to a Struct msgspec converts faster than to a list."""
+class _Facts(Struct, frozen=True, rename=KEYS):
+    """The canonical fields of an event as the vendors write them, each of its documented type."""
 
-    lines: list[_DocumentedLine]
+    value: int | float | None = None
+    currency: str | None = None
+    quantity: int | float | None = None
+    product_id: str | None = None
+    cart: list[_DocumentedLine] | None = None
+    transaction_id: str | None = None
+
+
+_wire_line: Final = attrgetter(*CartLine.__struct_fields__)
+
+
+def _take_facts(properties: dict[str, Any]) -> dict[str, Any]:
+    """The canonical fields of an event by their names, those of documented types taken out of its properties."""
+    try:
+        facts = asdict(convert(properties, _Facts))
+    except ValidationError:
+        return _take_documented(properties)
+    if facts["cart"]:
+        facts["cart"] = tuple(starmap(CartItem, map(_wire_line, facts["cart"])))
+    for key in NAMES.keys() & properties.keys():
+        del properties[key]
+    return facts
+
+
+def _take_documented(properties: dict[str, Any]) -> dict[str, Any]:
+    """The same one by one, where a value has not its documented type or a line of the cart says more."""
+    facts: dict[str, Any] = {}
+    for key, types in _JSON_TYPES.items():
+        if type(properties.get(key)) in types:
+            facts[NAMES[key]] = properties.pop(key)
+    if isinstance(properties.get("cart"), list) and (cart := _cart(properties["cart"])) is not None:
+        facts["cart"] = cart
+        del properties["cart"]
+    return facts
+
+
+_NUMBER: Final = frozenset({int, float})
+_TEXT: Final = frozenset({str})
+_JSON_TYPES: Final = {
+    "value": _NUMBER,
+    "currency": _TEXT,
+    "quantity": _NUMBER,
+    "productId": _TEXT,
+    "uniqueTransactionId": _TEXT,
+}
+
+
+def _cart(lines: list[Any]) -> tuple[CartItem, ...] | None:
+    """A cart with what its lines say beside their documented keys; None where one has not the documented types."""
+    try:
+        return tuple([_cart_item(line) for line in lines])
+    except ValidationError:
+        return None
+
+
+def _cart_item(raw: Any) -> CartItem:
+    line = convert(raw, CartLine)
+    return CartItem(line.productId, line.quantity, line.itemPrice, rest(raw, _CART_KEYS) or None)
+
+
+# Out
 
 
 _CART_KEYS: Final = names(CartLine)
@@ -186,13 +209,14 @@ values: Final = attrgetter(*KEYS)
 """The values of an event's canonical fields, in that order."""
 
 
+_line: Final = attrgetter("product_id", "quantity", "item_price")
 extras_of: Final = attrgetter("extras")
 """A cart item's extras."""
 
 
 def cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
     """A cart for a vendor it did not come from."""
-    return [CartLine(item.product_id, item.quantity, item.item_price) for item in cart]
+    return list(starmap(CartLine, map(_line, cart)))
 
 
 def own_cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
@@ -241,14 +265,14 @@ def conform(event: Event, type_key: str, said: frozenset[str]) -> Conformed:
     `type_key` is the vendor's key for the type itself: no property of that name may pass for it. `said` is what the
     vendor is told besides.
     """
-    kind = KINDS.get(event.type, OPEN)
+    kind, word = KINDS.get(event.type, OPEN), WORDS.get(event.type)
     forms = kind.forms
-    sent: dict[str, Any] = {}
-    told = _add_fields(event, forms, sent)
+    sent: dict[str, Any] = {type_key: word} if word else {}
+    _add_fields(event, forms, sent)
     lacking = kind.required.difference(sent)
     if lacking and lacking.isdisjoint(event.properties):
         return Conformed(sent, _missing(lacking), said, _NOTHING)
-    said = said_with(said, tuple(told))
+    said = _said_by(tuple(sent), said)
     if event.properties:
         said = said.union(_add_properties(event.properties, forms, sent, type_key))
         lacking = lacking.difference(sent)
@@ -260,35 +284,33 @@ def _missing(lacking: frozenset[str]) -> tuple[str, ...]:
     return tuple([NAMES.get(key, f"properties.{key}") for key in lacking])
 
 
-def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -> list[str]:
+@lru_cache(maxsize=1024)
+def _said_by(keys: tuple[str, ...], said: frozenset[str]) -> frozenset[str]:
+    """Names that are said, with those of canonical fields beside them."""
+    return said.union([NAMES[key] for key in keys if key in NAMES])
+
+
+def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -> None:
     """Add the canonical fields: of documented forms by their types, but for long transaction ids and partial carts."""
-    said: list[str] = []
     if event.value is not None:
         sent["value"] = event.value
-        said.append("value")
     if event.currency:
         sent["currency"] = event.currency
-        said.append("currency")
     if event.quantity is not None:
         sent["quantity"] = event.quantity
-        said.append("quantity")
     if event.product_id:
         sent["productId"] = event.product_id
-        said.append("product_id")
     if event.cart and (lines := _whole_cart_lines(event.cart)):
         sent["cart"] = lines
-        said.append("cart")
     if event.transaction_id and ("uniqueTransactionId" not in forms or is_short_text(event.transaction_id)):
         sent["uniqueTransactionId"] = event.transaction_id
-        said.append("transaction_id")
-    return said
 
 
 def _add_properties(
     properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str
-) -> list[str]:
-    """Add the properties whose keys are free, in documented forms."""
-    said: list[str] = []
+) -> Iterable[str]:
+    """Add the properties whose keys are free, in documented forms; gives their names."""
+    told: list[str] = []
     for key, value in properties.items():
         if key in sent or key == type_key or (not value and is_empty(value)):
             continue
@@ -296,18 +318,14 @@ def _add_properties(
         formed = value if form is None and isinstance(value, str) else _formed(form, value)
         if formed is not None:
             sent[key] = formed
-            said.append(f"properties.{key}")
-    return said
+            told.append(key)
+    return map("properties.".__add__, told)
 
 
 def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:
     """A cart with every documented key; None where a line lacks one."""
-    lines: list[CartLine] = []
-    for item in cart:
-        if item.product_id is None or item.quantity is None or item.item_price is None:
-            return None
-        lines.append(CartLine(item.product_id, item.quantity, item.item_price))
-    return lines
+    lines = list(map(_line, cart))
+    return None if None in chain.from_iterable(lines) else list(starmap(CartLine, lines))
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()

@@ -111,12 +111,6 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
                 received_at=inbound.received_at,
                 type=told.type,
                 name=one.name,
-                value=told.value,
-                currency=told.currency,
-                quantity=told.quantity,
-                product_id=told.product_id,
-                cart=told.cart,
-                transaction_id=told.transaction_id,
                 user=shared.user,
                 session=shared.session,
                 device=shared.device,
@@ -124,6 +118,7 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
                 consent=shared.consent,
                 properties=told.properties,
                 outside=shared.outside,
+                **told.facts,
             )
         )
     return tuple(found)

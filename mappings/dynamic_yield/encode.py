@@ -75,7 +75,6 @@ def _is_integer(id_: str) -> bool:
 
 def event(interaction: Event) -> Encoded | Refusal:
     """Another vendor's event, or why it cannot be said."""
-    word = catalogue.WORDS.get(interaction.type)
     context = _context(interaction)
     said = wire.CHANNEL_EVENT_SAID if context.channel else wire.EVENT_SAID
     conformed = catalogue.conform(interaction, "dyType", said)
@@ -84,8 +83,9 @@ def event(interaction: Event) -> Encoded | Refusal:
         needed = {"user.id": interaction.user.id, "name": name}
         missing = [*conformed.missing, *(needed_name for needed_name, value in needed.items() if not value)]
         return Refusal("missing", tuple(sorted(missing)))
-    properties = {"dyType": word, **conformed.properties} if word else conformed.properties
-    content = {"name": name, "properties": properties} if properties else {"name": name}
+    content: dict[str, Any] = {"name": name}
+    if conformed.properties:
+        content["properties"] = conformed.properties
     envelope = _person(interaction)
     envelope["context"] = context
     return Encoded((Part("event", content, envelope),), conformed.said, conformed.partly)

@@ -85,18 +85,13 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
                 received_at=inbound.received_at,
                 type=told.type,
                 name=one.name,
-                value=told.value,
-                currency=told.currency,
-                quantity=told.quantity,
-                product_id=told.product_id,
-                cart=told.cart,
-                transaction_id=told.transaction_id,
                 user=shared.user,
                 session=shared.session,
                 page=shared.page,
                 device=shared.device,
                 properties=told.properties,
                 outside=shared.outside,
+                **told.facts,
             )
         )
     return tuple(found)

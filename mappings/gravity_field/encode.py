@@ -56,8 +56,7 @@ def _word(interaction: Engagement) -> str | None:
 
 def event(interaction: Event) -> Encoded | Refusal:
     """Another vendor's event, or why it cannot be said."""
-    word = catalogue.WORDS.get(interaction.type)
-    if word is None and interaction.type != "custom":
+    if interaction.type not in catalogue.WORDS and interaction.type != "custom":
         return Refusal("unsupported", ("type",))
     said = wire.TYPED_EVENT_SAID if interaction.page.type in wire.PAGE_TYPES else wire.EVENT_SAID
     conformed = catalogue.conform(interaction, "eventType", said)
@@ -65,8 +64,9 @@ def event(interaction: Event) -> Encoded | Refusal:
     if conformed.missing or not (name and interaction.user.id and interaction.page.location):
         missing = [*_missing(interaction), *conformed.missing, *(() if name else ("name",))]
         return Refusal("missing", tuple(sorted(missing)))
-    properties = {"eventType": word, **conformed.properties} if word else conformed.properties
-    content = {"name": name, "properties": properties} if properties else {"name": name}
+    content: dict[str, Any] = {"name": name}
+    if conformed.properties:
+        content["properties"] = conformed.properties
     return Encoded((Part("event", content, _envelope(interaction)),), conformed.said, conformed.partly)
 
 
