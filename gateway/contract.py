@@ -7,6 +7,7 @@ no clock, draws no random numbers and logs nothing.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Literal, Protocol
 
 import msgspec
@@ -133,6 +134,10 @@ class Part(Struct, frozen=True):
     content: Any
     envelope: dict[str, Any] | None = None
     origin: Origin | None = None
+
+
+content_of: Final = attrgetter("content")
+"""A part's content."""
 
 
 class Encoded(Struct, frozen=True):

@@ -5,6 +5,7 @@ The one code that the hot path, `gateway translate`, the fidelity matrix and `ga
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 from msgspec import Struct, field
@@ -53,6 +54,7 @@ class Target(Struct, frozen=True, dict=True):
 class _Kept(Struct):
     """What every target of a route needs alike, worked out when the first of them asks."""
 
+    is_small: bool = False
     for_others: tuple[Interaction, ...] | None = None
     turned: "tuple[Interaction, Turned] | None" = None
 
@@ -70,7 +72,7 @@ class Decoded(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Takes nothing over from what this may be a copy of."""
-        force_setattr(self, "kept", _Kept())
+        force_setattr(self, "kept", _Kept(len(self.inbound.body) <= _SMALL))
 
     def told(self, vendor: str) -> tuple[Interaction, ...]:
         """The interactions with what the caller's headers add to them for a vendor."""
@@ -89,8 +91,8 @@ class Decoded(Struct, frozen=True):
         return kept.turned[1]
 
 
-Turned = tuple[Event, dict[str, str], frozenset[str]]
-"""A custom event; the property in which each canonical name now stands; the names that only part of them does."""
+Turned = tuple[Event, frozenset[str], frozenset[str]]
+"""A custom event; the properties in which it says what has a name of its own; the names that it says in part."""
 
 
 class Refused(Struct, frozen=True, order=True):
@@ -194,7 +196,7 @@ def _say(decoded: Decoded, index: int, interaction: Interaction, target: Target)
     said, partly = encoded.said, encoded.partly
     if said is None:
         return encoded.parts, _NOTHING, _NOTHING
-    account = _account if interaction.properties or len(decoded.inbound.body) > _SMALL else _remembered_account
+    account = _remembered_account if decoded.kept.is_small and not interaction.properties else _account
     losses, ids = account(names, said, partly)
     copied = ids.difference(filled) if ids and not own else _NOTHING
     if copied and target.strict_ids:
@@ -249,67 +251,56 @@ def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, re
 
     An event covers no want of a person: where the vendor takes one from nobody, the refusal stands.
     """
-    event, moved, partly = turned
+    event, flat, partly = turned
     encoded = mapping.encode(event)
     if not isinstance(encoded, Encoded) or encoded.said is None:
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
-    told = [name for name, place in moved.items() if _PROPERTIES[place] in encoded.said]
-    said = encoded.said.union(_ACTION, told)
-    if not interaction.properties.keys().isdisjoint(moved.values()):
-        said = said.difference([_PROPERTIES[place] for place in moved.values() if place in interaction.properties])
+    said = encoded.said.union(_ACTION, map(_FLAT.__getitem__, flat & encoded.said))
+    if interaction.properties:
+        said = said.difference(flat.intersection(map("properties.".__add__, interaction.properties)))
     return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
 
 def as_event(interaction: Interaction) -> Turned:
     """An interaction as a custom event with flat properties.
 
-    Beside it, the property in which each canonical name now stands, and the names that only part of them does.
+    Beside it, the properties in which it says what has a name of its own, and the names that it says in part.
     """
-    flat: dict[str, Any] = interaction.properties.copy()
-    moved: dict[str, str] = {}
-    for name, value in _flat_facts(interaction):
-        if value or not is_empty(value):
-            moved[name] = place = _PLACES[name]
-            flat[place] = value if isinstance(value, str) else text(value)
-    if "item.id" in moved:
-        moved["items"] = moved["item.id"]
+    properties: dict[str, Any] = interaction.properties.copy()
+    flat: list[str] = []
+    for key, value in _flat_facts(interaction).items():
+        if value is not None and (value or not is_empty(value)):
+            properties[key] = value if isinstance(value, str) else text(value)
+            flat.append(f"properties.{key}")
     partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
     if isinstance(interaction, Engagement):
-        return _event_of(interaction, flat), moved, partly
+        return _event_of(interaction, properties), frozenset(flat), partly
     usual = USUAL_NAMES.get(interaction.type)
     if interaction.name and interaction.name != usual:
         partly |= {"type"}
-    return replace(interaction, type="custom", name=interaction.name or usual, properties=flat), moved, partly
+    event = replace(interaction, type="custom", name=interaction.name or usual, properties=properties)
+    return event, frozenset(flat), partly
 
 
 _ACTION: Final = frozenset({"action"})
 _ITEMS: Final = frozenset({"items"})
+_OF_ENGAGEMENT: Final = ("decision_id", "slot_id", "variations", "placement", "label")
+_of_engagement: Final = attrgetter(*_OF_ENGAGEMENT)
+_OF_ITEM: Final = ("item_kind", "item_id", "item_parent_id")
+_of_item: Final = attrgetter("kind", "id", "parent_id")
+_FLAT: Final = {f"properties.{name}": name for name in (*_OF_ENGAGEMENT, *_OF_ITEM)} | {"properties.item_id": "items"}
+"""What each flat property of a custom event says; the first item's id speaks for the items."""
 
 
-_PLACES: Final = {
-    name: name.replace(".", "_")
-    for name in ("decision_id", "slot_id", "variations", "placement", "label", "item.kind", "item.id", "item.parent_id")
-}
-"""The property of a custom event for each canonical name or reference that has no other place there."""
-_PROPERTIES: Final = {place: f"properties.{place}" for place in _PLACES.values()}
-
-
-def _flat_facts(interaction: Interaction) -> list[tuple[str, Any]]:
-    """What a custom event says in properties, by canonical name or reference."""
-    facts: list[tuple[str, Any]] = [("placement", interaction.placement)]
+def _flat_facts(interaction: Interaction) -> dict[str, Any]:
+    """What a custom event says in properties, by their keys."""
+    facts = {"placement": interaction.placement}
     if isinstance(interaction, Engagement):
-        facts = [
-            ("decision_id", interaction.decision_id),
-            ("slot_id", interaction.slot_id),
-            ("variations", interaction.variations),
-            ("placement", interaction.placement),
-            ("label", interaction.label),
-        ]
+        facts = dict(zip(_OF_ENGAGEMENT, _of_engagement(interaction), strict=True))
     if interaction.items:
-        first = interaction.items[0]
-        facts += [("item.kind", first.kind), ("item.id", first.id), ("item.parent_id", first.parent_id)]
+        facts.update(zip(_OF_ITEM, _of_item(interaction.items[0]), strict=True))
     return facts
 
 

@@ -27,6 +27,7 @@ from gateway.contract import (
     Receipt,
     Refusal,
     Secret,
+    content_of,
     hidden_failure,
     verdict,
 )
@@ -104,7 +105,7 @@ class Auxia(Struct, frozen=True, kw_only=True):
         first = parts[0]
         path, body = _INTERACTION_PATH, first.content
         if first.endpoint == "events":
-            path, body = _EVENTS_PATH, {**(first.envelope or {}), "events": [part.content for part in parts]}
+            path, body = _EVENTS_PATH, {**(first.envelope or {}), "events": list(map(content_of, parts))}
         return Outbound("POST", f"{self.base_url}{path}", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:

@@ -1,5 +1,6 @@
 """From interactions to the vendor's bodies."""
 
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ _extras: Final = attrgetter("extras")
 def engagement(interaction: Engagement, project_id: str) -> Encoded | Refusal:
     """Another vendor's engagement, one call for each variation, or why it cannot be said."""
     tracking_id = interaction.slot_id or interaction.decision_id
-    treatments = [variation for variation in interaction.variations or () if variation]
+    treatments = tuple(filter(None, interaction.variations or ()))
     if not (tracking_id and interaction.placement and interaction.user.id and treatments):
         needed = {
             "decision_id": tracking_id,
@@ -62,7 +63,7 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"eventName": name if custom else interaction.type, "insertId": interaction.id}
     values = _values(interaction, None if custom else name)
-    told = _add_properties(values, interaction.properties) if interaction.properties else None
+    told = _add_properties(values, interaction.properties)
     if values:
         content["eventProperties"] = values
     time = None if interaction.occurred_at is None else _timestamp(interaction.occurred_at)
@@ -74,7 +75,7 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         content["deviceId"] = interaction.device.id
     partly = _CART if interaction.cart and any(map(_extras, interaction.cart)) else _NOTHING
     envelope = {"projectId": project_id, "userId": interaction.user.id}
-    return Encoded((Part("events", content, envelope),), said.union(told) if told else said, partly)
+    return Encoded((Part("events", content, envelope),), said.union(told), partly)
 
 
 def _values(interaction: Event, name: str | None) -> dict[str, Any]:
@@ -95,14 +96,15 @@ def _values(interaction: Event, name: str | None) -> dict[str, Any]:
     return values
 
 
-def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> list[str]:
+def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> Iterable[str]:
     """Adds the properties whose names are free as typed values, and gives their names."""
-    told: list[str] = []
-    for key, value in properties.items():
-        if key not in values and (value or not is_empty(value)):
-            values[key] = {"stringValue": value} if isinstance(value, str) else wire.typed(value)
-            told.append(f"properties.{key}")
-    return told
+    told = {
+        key: {"stringValue": value} if isinstance(value, str) else wire.typed(value)
+        for key, value in properties.items()
+        if key not in values and (value or not is_empty(value))
+    }
+    values.update(told)
+    return map("properties.".__add__, told)
 
 
 def _timestamp(micros: int) -> str | None:

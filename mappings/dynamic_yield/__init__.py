@@ -26,6 +26,7 @@ from gateway.contract import (
     Receipt,
     Refusal,
     Secret,
+    content_of,
     hidden_failure,
     verdict,
 )
@@ -86,7 +87,7 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
             case "engagement":
                 body = {**(envelope or {}), "engagements": encode.regrouped(parts)}
             case "event":
-                body = {**(envelope or {}), "events": [part.content for part in parts]}
+                body = {**(envelope or {}), "events": list(map(content_of, parts))}
             case _:
                 body = parts[0].content
         return Outbound("POST", f"{self.base_url}{wire.PATH}{endpoint}", JSON, encode_json(body), ())

@@ -27,6 +27,7 @@ from gateway.contract import (
     Receipt,
     Refusal,
     Secret,
+    content_of,
     hidden_failure,
     verdict,
 )
@@ -77,8 +78,8 @@ class GravityField(Struct, frozen=True, kw_only=True):
 
     def request(self, parts: Sequence[Part]) -> Outbound:
         """One body for all parts of a user, session and context."""
-        endpoint = parts[0].endpoint
-        body = {**(parts[0].envelope or {}), f"{endpoint}s": [part.content for part in parts]}
+        endpoint, envelope = parts[0].endpoint, parts[0].envelope or {}
+        body = envelope | {f"{endpoint}s": list(map(content_of, parts))}
         return Outbound("POST", f"{self.base_url}/ssapi/{endpoint}", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:

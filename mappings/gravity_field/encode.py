@@ -80,7 +80,7 @@ def _envelope(interaction: Interaction) -> dict[str, Any]:
     """User, session and context for another vendor's person: never with ids that the other vendor minted."""
     page, device = interaction.page, interaction.device
     where = wire.Page(
-        wire.PAGE_TYPES.get(page.type or "OTHER", "OTHER"),
+        wire.PAGE_TYPES.get(page.type, "OTHER"),
         page.data or (),
         page.locale or None,
         page.location,

@@ -26,7 +26,7 @@ class Session(_Wire, frozen=True):
 
 
 PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
-PAGE_TYPES: Final[dict[str, PageType]] = {type_: type_ for type_ in get_args(PageType)}
+PAGE_TYPES: Final[dict[str | None, PageType]] = {type_: type_ for type_ in get_args(PageType)}
 
 
 class Page(_Wire, frozen=True):

@@ -12,8 +12,9 @@ labels, placements, items, channel, brand and consent.
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from msgspec import Struct, structs
 
@@ -29,6 +30,7 @@ from gateway.contract import (
     Receipt,
     Refusal,
     Secret,
+    content_of,
     hidden_failure,
     verdict,
 )
@@ -83,7 +85,7 @@ class GravityFieldSdk(Struct, frozen=True, kw_only=True):
         first = parts[0]
         if first.endpoint == "engagement":
             return Outbound("GET", f"{self.base_url}/engagement?{_query(first.content)}", {}, None, ())
-        body = {"sec": self.section, **(first.envelope or {}), "data": [part.content for part in parts]}
+        body = {"sec": self.section, **(first.envelope or {}), "data": list(map(content_of, parts))}
         return Outbound("POST", f"{self.base_url}/event", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:
@@ -118,8 +120,7 @@ _PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*")
 
 
 def _query(members: Mapping[str, Any]) -> str:
-    return "&".join([f"{_quoted(key)}={_quoted(str(value))}" for key, value in members.items()])
-
-
-def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else quote(text, safe="")
+    texts = dict(zip(members, map(str, members.values()), strict=True))
+    if _PLAIN.fullmatch("".join(chain(texts, texts.values()))):
+        return "&".join(map("=".join, texts.items()))
+    return urlencode(texts, quote_via=quote)

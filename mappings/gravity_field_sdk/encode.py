@@ -1,5 +1,6 @@
 """From interactions to the vendor's bodies."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from gateway.contract import (
@@ -84,7 +85,7 @@ def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     return told
 
 
-def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list[str]:
+def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> Iterable[str]:
     """Put an event's properties where the SDK has them, as strings; gives their names."""
     custom: dict[str, str] = {}
     told: list[str] = []
@@ -96,17 +97,17 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list
             content[key] = string
         else:
             custom[key] = string
-        told.append(f"properties.{key}")
+        told.append(key)
     if custom:
         content["customProps"] = custom
-    return told
+    return map("properties.".__add__, told)
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:
     """User, page and device of another vendor's person: never with ids that the other vendor minted."""
     page, device = interaction.page, interaction.device
     where = wire.Context(
-        wire.PAGE_TYPES.get(page.type or "OTHER", "OTHER"),
+        wire.PAGE_TYPES.get(page.type, "OTHER"),
         page.data or (),
         page.location or None,
         page.locale or None,

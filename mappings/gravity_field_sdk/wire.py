@@ -21,7 +21,7 @@ class User(_Wire, frozen=True):
 
 
 PageType = Literal["HOMEPAGE", "PRODUCT", "CART", "CATEGORY", "SEARCH", "OTHER"]
-PAGE_TYPES: Final[dict[str, PageType]] = {type_: type_ for type_ in get_args(PageType)}
+PAGE_TYPES: Final[dict[str | None, PageType]] = {type_: type_ for type_ in get_args(PageType)}
 
 
 class Utm(_Wire, frozen=True):

@@ -195,7 +195,7 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     return missing
 
 
-def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> list[str]:
+def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> Iterable[str]:
     """Adds the properties whose keys are free, and gives their names."""
     told: list[str] = []
     for key, value in properties.items():
@@ -207,8 +207,8 @@ def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire
             data[key] = without_nulls(value)
         else:
             continue
-        told.append(f"properties.{key}")
-    return told
+        told.append(key)
+    return map("properties.".__add__, told)
 
 
 # Back to Vaix itself: as it came
