@@ -154,11 +154,11 @@ class Encoded(Struct, frozen=True):
 
 @lru_cache(maxsize=2048)
 def said_with(said: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
-    """Names that are said, with others of the model beside them: one combination is met again and again.
+    """Names that are said, with others of the model beside them, "" for none: one combination is met again and again.
 
     Never asked for `properties.*`, of which there is no end.
     """
-    return said.union(names)
+    return said.union(filter(None, names))
 
 
 class Refusal(Struct, frozen=True):

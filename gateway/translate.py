@@ -13,7 +13,17 @@ from msgspec.structs import force_setattr, replace
 
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
 from gateway.facts import stated
-from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified, is_empty
+from gateway.model import (
+    CAMPAIGN_IDS,
+    USER_IDS,
+    USUAL_NAMES,
+    Engagement,
+    Event,
+    Interaction,
+    identified,
+    is_empty,
+    property_name,
+)
 from gateway.shaping import HEADER_FIELDS, Fill, Privacy, Share, When, from_headers, text
 
 Unsupported = Literal["reject", "event", "drop"]
@@ -259,7 +269,7 @@ def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, re
         return refusal
     said = encoded.said.union(_ACTION, map(_FLAT.__getitem__, flat & encoded.said))
     if interaction.properties:
-        said = said.difference(flat.intersection(map("properties.".__add__, interaction.properties)))
+        said = said.difference(flat.intersection(map(property_name, interaction.properties)))
     return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
 
@@ -273,7 +283,7 @@ def as_event(interaction: Interaction) -> Turned:
     for key, value in _flat_facts(interaction).items():
         if value is not None and (value or not is_empty(value)):
             properties[key] = value if isinstance(value, str) else text(value)
-            flat.append(f"properties.{key}")
+            flat.append(property_name(key))
     partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
     if isinstance(interaction, Engagement):
         return _event_of(interaction, properties), frozenset(flat), partly

@@ -14,7 +14,7 @@ from msgspec import Struct, ValidationError, convert
 from msgspec.structs import asdict
 
 from gateway.errors import NotJson
-from gateway.model import CartItem, Event, EventType, is_empty
+from gateway.model import CartItem, Event, EventType, is_empty, property_name
 from gateway.wire import joined, names, read_json, rest, stating, without_nulls
 from mappings._catalogue.kinds import KINDS, OPEN, Form, is_short_text
 
@@ -319,7 +319,7 @@ def _add_properties(
         if formed is not None:
             sent[key] = formed
             told.append(key)
-    return map("properties.".__add__, told)
+    return map(property_name, told)
 
 
 def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from gateway.contract import Encoded, Part, Refusal, said_with
-from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
+from gateway.model import USUAL_NAMES, Engagement, Event, is_empty, property_name
 from gateway.times import to_iso
 from gateway.wire import known, without_nulls
 from mappings.auxia import wire
@@ -34,11 +34,9 @@ def engagement(interaction: Engagement, project_id: str) -> Encoded | Refusal:
             "variations": treatments,
         }
         return Refusal("missing", tuple([name for name, value in needed.items() if not value]))
-    said = ["slot_id" if interaction.slot_id else "decision_id"]
-    time = interaction.received_at
+    time, timed = interaction.received_at, ""
     if interaction.occurred_at is not None and 1 <= interaction.occurred_at <= wire.MOST:
-        time = interaction.occurred_at
-        said.append("occurred_at")
+        time, timed = interaction.occurred_at, "occurred_at"
     parts: list[Part] = []
     for treatment in treatments:
         content = wire.Interaction(
@@ -52,7 +50,8 @@ def engagement(interaction: Engagement, project_id: str) -> Encoded | Refusal:
             treatmentId=treatment,
         )
         parts.append(Part("interaction", content))
-    return Encoded(tuple(parts), said_with(_ENGAGEMENT_SAID, tuple(said)))
+    said = said_with(_ENGAGEMENT_SAID, ("slot_id" if interaction.slot_id else "decision_id", timed))
+    return Encoded(tuple(parts), said)
 
 
 def event(interaction: Event, project_id: str) -> Encoded | Refusal:
@@ -104,7 +103,7 @@ def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> Itera
         if key not in values and (value or not is_empty(value))
     }
     values.update(told)
-    return map("properties.".__add__, told)
+    return map(property_name, told)
 
 
 def _timestamp(micros: int) -> str | None:

@@ -30,38 +30,41 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
     words = _WORDS.get(interaction.action)
     if words is None:
         return Refusal("unsupported", ("action",))
-    word = words[1 if interaction.slot_id else 0]
-    missing = () if interaction.slot_id or interaction.decision_id else ("decision_id",)
-    if missing or not interaction.user.id:
-        return Refusal("missing", missing if interaction.user.id else (*missing, "user.id"))
-    said = ["slot_id" if interaction.slot_id else "decision_id"]
+    slot_id, decision_id = interaction.slot_id, interaction.decision_id
+    if not ((slot_id or decision_id) and interaction.user.id):
+        needed = {"decision_id": slot_id or decision_id, "user.id": interaction.user.id}
+        return Refusal("missing", tuple([name for name, value in needed.items() if not value]))
+    numbers: list[int] = []
     partly = _NOTHING
-    content: dict[str, Any] = {"type": word}
-    if word == "SLOT_IMP":
-        content["slotIds"] = [interaction.slot_id]
-    elif interaction.slot_id:
-        content["slotId"] = interaction.slot_id
+    if slot_id:
+        word = words[1]
+        content = (
+            wire.Engagement(word, slotIds=[slot_id]) if word == "SLOT_IMP" else wire.Engagement(word, slotId=slot_id)
+        )
     else:
-        content["decisionId"] = interaction.decision_id
-        if interaction.variations:
-            numbers = [int(id_) for id_ in interaction.variations if _is_integer(id_)]
-            if numbers:
-                content["variations"] = numbers
-                said.append("variations")
-            if len(numbers) < len(interaction.variations):
-                partly = _VARIATIONS
+        variations = interaction.variations or ()
+        numbers = list(map(int, filter(_is_integer, variations)))
+        content = wire.Engagement(words[0], decision_id, variations=numbers or None)
+        if len(numbers) < len(variations):
+            partly = _VARIATIONS
     envelope, context = _person(interaction), _context(interaction)
     if context.device or context.channel:
         envelope["context"] = context
-        if context.channel:
-            said.append("channel")
-    return Encoded((Part("engagement", content, envelope),), said_with(wire.ENGAGEMENT_SAID, tuple(said)), partly)
+    told = (
+        "slot_id" if slot_id else "decision_id",
+        "variations" if numbers else "",
+        "channel" if context.channel else "",
+    )
+    return Encoded((Part("engagement", content, envelope),), said_with(wire.ENGAGEMENT_SAID, told), partly)
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 _VARIATIONS: Final = frozenset({"variations"})
 _CHANNEL: Final = frozenset({"channel"})
-_WORDS: Final = {"click": ("CLICK", "SLOT_CLICK"), "view": ("IMP", "SLOT_IMP")}
+_WORDS: Final[dict[str, tuple[wire.EngagementWord, wire.EngagementWord]]] = {
+    "click": ("CLICK", "SLOT_CLICK"),
+    "view": ("IMP", "SLOT_IMP"),
+}
 """Dynamic Yield's types for an action, of a decision and of a slot."""
 
 

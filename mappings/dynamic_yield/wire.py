@@ -96,8 +96,11 @@ class TrackingData(_Wire, frozen=True):
     events: list[TrackingEvent] | None = None
 
 
+EngagementWord = Literal["CLICK", "IMP", "SLOT_CLICK", "SLOT_IMP", "PN_CLICK"]
+
+
 class Engagement(_Wire, frozen=True):
-    type: Literal["CLICK", "IMP", "SLOT_CLICK", "SLOT_IMP", "PN_CLICK"]
+    type: EngagementWord
     decisionId: str | None = None
     slotId: str | None = None
     slotIds: list[str] | None = None

@@ -24,34 +24,22 @@ from mappings.gravity_field import wire
 
 def engagement(interaction: Engagement) -> Encoded | Refusal:
     """Another vendor's engagement, or why it cannot be said."""
-    word = _word(interaction)
-    if word is None:
+    page, decision_id, slot_id = interaction.page, interaction.decision_id, interaction.slot_id
+    word: wire.EngagementWord = "CLICK"
+    if interaction.action == "view" and (decision_id or not slot_id):
+        word, slot_id = "WRIMP", None
+    elif interaction.action != "click":
         return Refusal("unsupported", ("action",))
-    key, name, id_ = "decisionId", "decision_id", interaction.decision_id
-    if word == "SLOT_CLICK":
-        key, name, id_ = "slotId", "slot_id", interaction.slot_id
-    page, also = interaction.page, [name]
-    if not (id_ and interaction.user.id and page.location):
-        return Refusal("missing", tuple(sorted([*_missing(interaction), *(() if id_ else (name,))])))
-    content: dict[str, Any] = {"type": word, key: id_}
-    if interaction.variations:
-        content["variations"] = interaction.variations
-    if interaction.occurred_at is not None and (time := _event_time(interaction.occurred_at)):
-        content["event_time"] = time
-        also.append("occurred_at")
-    if page.type in wire.PAGE_TYPES:
-        also.append("page.type")
-    said = said_with(wire.ENGAGEMENT_SAID, tuple(also))
+    elif slot_id:
+        word, decision_id = "SLOT_CLICK", None
+    if not ((slot_id or decision_id) and interaction.user.id and page.location):
+        missing = [*_missing(interaction), *(() if slot_id or decision_id else ("decision_id",))]
+        return Refusal("missing", tuple(sorted(missing)))
+    time = None if interaction.occurred_at is None else _event_time(interaction.occurred_at)
+    content = wire.Engagement(word, decision_id, slot_id or None, interaction.variations or None, time)
+    id_name, page_type = "slot_id" if slot_id else "decision_id", "page.type" if page.type in wire.PAGE_TYPES else ""
+    said = said_with(wire.ENGAGEMENT_SAID, (id_name, "occurred_at" if time else "", page_type))
     return Encoded((Part("engagement", content, _envelope(interaction)),), said)
-
-
-def _word(interaction: Engagement) -> str | None:
-    """Gravity Field's type for an engagement; None where it has none for that action with that id."""
-    if interaction.action == "click":
-        return "SLOT_CLICK" if interaction.slot_id else "CLICK"
-    if interaction.action == "view" and (interaction.decision_id or not interaction.slot_id):
-        return "WRIMP"
-    return None
 
 
 def event(interaction: Event) -> Encoded | Refusal:

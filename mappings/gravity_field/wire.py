@@ -47,8 +47,11 @@ class Context(_Wire, frozen=True):
     device: Device | None = None
 
 
+EngagementWord = Literal["CLICK", "SLOT_CLICK", "WRIMP"]
+
+
 class Engagement(_Wire, frozen=True):
-    type: Literal["CLICK", "SLOT_CLICK", "WRIMP"]
+    type: EngagementWord
     decisionId: str | None = None
     slotId: str | None = None
     variations: tuple[str, ...] | None = None

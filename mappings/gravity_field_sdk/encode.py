@@ -15,6 +15,7 @@ from gateway.model import (
     Event,
     Interaction,
     is_empty,
+    property_name,
 )
 from gateway.times import to_iso
 from gateway.wire import json_text, known, whole, without_nulls
@@ -100,7 +101,7 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> Iter
         told.append(key)
     if custom:
         content["customProps"] = custom
-    return map("properties.".__add__, told)
+    return map(property_name, told)
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from gateway.model import (
     Interaction,
     Item,
     is_empty,
+    property_name,
 )
 from gateway.wire import without_nulls
 from mappings.vaix import wire
@@ -85,8 +86,7 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
         if value:
             data[key] = value
             told.append(name)
-    missing = _missing(interaction, word, data)
-    if missing:
+    if word != "custom" and (missing := _missing(interaction, word, data)):
         return Refusal("missing", tuple(sorted(missing)))
     said = said_with(_ENGAGEMENT_SAID if is_engagement else _EVENT_SAID, tuple(told))
     if interaction.properties:
@@ -208,7 +208,7 @@ def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire
         else:
             continue
         told.append(key)
-    return map("properties.".__add__, told)
+    return map(property_name, told)
 
 
 # Back to Vaix itself: as it came
