@@ -1,6 +1,6 @@
 """Facts by their canonical names: one read (`get`), one set (`put`), all that a source stated (`stated`)."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from itertools import compress
 from operator import attrgetter, not_
@@ -89,9 +89,12 @@ def put_all(interaction: Interaction, values: Mapping[str, Any]) -> Interaction:
 
 _ENGAGEMENT: Final = ("decision_id", "slot_id", "variations", "label")
 _EVENT: Final = ("name", "value", "currency", "quantity", "product_id", "cart", "transaction_id")
-_IDS: Final = ("user.id", "user.vendor_id", "user.vendor_server_id", "session.id", "session.vendor_id")
-_SHARED: Final = ("occurred_at", "placement", "channel", "brand", "consent")
-_ITEMS: Final = ("items", "items.position")
+_SHARED: Final = (
+    *("user.id", "user.vendor_id", "user.vendor_server_id", "session.id", "session.vendor_id", "occurred_at"),
+    *("placement", "channel", "brand", "consent", "items", "items.position"),
+)
+_position: Final = attrgetter("position")
+_UNPLACED: Final = frozenset({None, ""})
 _PAGE: Final = ("page.type", "page.data", "page.location", "page.referrer", "page.locale")
 _DEVICE: Final = ("device.ip", "device.user_agent", "device.id")
 
@@ -115,14 +118,25 @@ def stated(interaction: Interaction) -> frozenset[str]:
             not one.cart,
             not one.transaction_id,
         )
-    ids = (not user.id, not user.vendor_id, not user.vendor_server_id, not session.id, not session.vendor_id)
-    shared = (one.occurred_at is None, not one.placement, not one.channel, not one.brand, one.consent is None)
-    placed = (not items, not (items and _is_placed(items)))
+    shared = (
+        not user.id,
+        not user.vendor_id,
+        not user.vendor_server_id,
+        not session.id,
+        not session.vendor_id,
+        one.occurred_at is None,
+        not one.placement,
+        not one.channel,
+        not one.brand,
+        one.consent is None,
+        not items,
+        not items or _UNPLACED.issuperset(map(_position, items)),
+    )
     if page is not NO_PAGE:
         where = (not page.type, not page.data, not page.location, not page.referrer, not page.locale)
     if device is not NO_DEVICE:
         thing = (not device.ip, not device.user_agent, not device.id)
-    found = _named(own, ids, shared, placed, where, thing)
+    found = _named(own, shared, where, thing)
     if one.properties:
         found = found.union(_stated_properties("properties.", one.properties))
     if any(one.outside.values()):
@@ -137,21 +151,13 @@ def _named(own: tuple[bool, ...], *unsaid: tuple[bool, ...]) -> frozenset[str]:
     """The names of what is said, by which are unsaid; most interactions say one of a few combinations."""
     kind, fields = ("action", _ENGAGEMENT) if len(own) == len(_ENGAGEMENT) else ("type", _EVENT)
     found = {kind}
-    for names, are_unsaid in zip((fields, _IDS, _SHARED, _ITEMS, _PAGE, _DEVICE), (own, *unsaid), strict=True):
+    for names, are_unsaid in zip((fields, _SHARED, _PAGE, _DEVICE), (own, *unsaid), strict=True):
         found.update(compress(names, map(not_, are_unsaid)))
     return frozenset(found)
 
 
-def _is_placed(items: tuple[Item, ...]) -> bool:
-    """Whether an item has a position."""
-    return any(not is_empty(item.position) for item in items)
-
-
-def _stated_properties(prefix: str, values: dict[str, Any]) -> Iterable[str]:
-    told: Iterable[str] = values
-    if not all(values.values()):
-        told = [key for key, value in values.items() if value or not is_empty(value)]
-    return map(prefix.__add__, told)
+def _stated_properties(prefix: str, values: dict[str, Any]) -> list[str]:
+    return [prefix + key for key, value in values.items() if value or not is_empty(value)]
 
 
 def _property(name: str, interaction: Interaction) -> Any:

@@ -241,10 +241,6 @@ LOSSES: Final = frozenset(FIELDS) | {"items.position"}
 """Every name a loss may have, besides `properties.*`."""
 
 
-property_name: Final = "properties.".__add__
-"""The canonical name of a property, by its key."""
-
-
 def identified(interaction: Interaction) -> bool:
     """Whether it names a person by any id."""
     user = interaction.user

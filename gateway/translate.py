@@ -5,7 +5,6 @@ The one code that the hot path, `gateway translate`, the fidelity matrix and `ga
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, lru_cache
-from operator import attrgetter
 from typing import Any, Final, Literal
 
 from msgspec import Struct, field
@@ -22,7 +21,6 @@ from gateway.model import (
     Interaction,
     identified,
     is_empty,
-    property_name,
 )
 from gateway.shaping import HEADER_FIELDS, Fill, Privacy, Share, When, from_headers, text
 
@@ -48,11 +46,6 @@ class Target(Struct, frozen=True, dict=True):
     def unfiltered(self) -> "Target":
         """The target as a replay sees it: `when` and `share` are not asked again."""
         return replace(self, when=When(), share=None)
-
-    @cached_property
-    def chooses(self) -> bool:
-        """Whether `when` or `share` is asked at all."""
-        return bool(self.when.patterns or self.share)
 
     @cached_property
     def passes_on(self) -> tuple[str, ...]:
@@ -101,8 +94,8 @@ class Decoded(Struct, frozen=True):
         return kept.turned[1]
 
 
-Turned = tuple[Event, frozenset[str], frozenset[str]]
-"""A custom event; the properties in which it says what has a name of its own; the names that it says in part."""
+Turned = tuple[Event, dict[str, str], frozenset[str]]
+"""A custom event; its properties that say what has a name of its own, with those names; the names said in part."""
 
 
 class Refused(Struct, frozen=True, order=True):
@@ -158,7 +151,7 @@ def translate(
     for index, interaction in enumerate(decoded.told(target.mapping.NAME)):
         if index in without or (only is not None and index not in only):
             continue
-        if target.chooses and not _chosen(interaction, target):
+        if (target.when.patterns or target.share) and not _chosen(interaction, target):
             filtered += 1
             continue
         outcome = _say(decoded, index, interaction, target)
@@ -267,9 +260,9 @@ def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, re
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
-    said = encoded.said.union(_ACTION, map(_FLAT.__getitem__, flat & encoded.said))
+    said = encoded.said.union(_ACTION, map(flat.__getitem__, encoded.said.intersection(flat)))
     if interaction.properties:
-        said = said.difference(flat.intersection(map(property_name, interaction.properties)))
+        said = said.difference([place for place, name in flat.items() if _KEYS[name] in interaction.properties])
     return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
 
@@ -279,38 +272,51 @@ def as_event(interaction: Interaction) -> Turned:
     Beside it, the properties in which it says what has a name of its own, and the names that it says in part.
     """
     properties: dict[str, Any] = interaction.properties.copy()
-    flat: list[str] = []
-    for key, value in _flat_facts(interaction).items():
+    flat: dict[str, str] = {}
+    for name, value in _flat_facts(interaction):
         if value is not None and (value or not is_empty(value)):
+            key, place = _PLACES[name]
             properties[key] = value if isinstance(value, str) else text(value)
-            flat.append(property_name(key))
+            flat[place] = name
     partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
     if isinstance(interaction, Engagement):
-        return _event_of(interaction, properties), frozenset(flat), partly
+        return _event_of(interaction, properties), flat, partly
     usual = USUAL_NAMES.get(interaction.type)
     if interaction.name and interaction.name != usual:
         partly |= {"type"}
-    event = replace(interaction, type="custom", name=interaction.name or usual, properties=properties)
-    return event, frozenset(flat), partly
+    return replace(interaction, type="custom", name=interaction.name or usual, properties=properties), flat, partly
 
 
 _ACTION: Final = frozenset({"action"})
 _ITEMS: Final = frozenset({"items"})
-_OF_ENGAGEMENT: Final = ("decision_id", "slot_id", "variations", "placement", "label")
-_of_engagement: Final = attrgetter(*_OF_ENGAGEMENT)
-_OF_ITEM: Final = ("item_kind", "item_id", "item_parent_id")
-_of_item: Final = attrgetter("kind", "id", "parent_id")
-_FLAT: Final = {f"properties.{name}": name for name in (*_OF_ENGAGEMENT, *_OF_ITEM)} | {"properties.item_id": "items"}
-"""What each flat property of a custom event says; the first item's id speaks for the items."""
+_KEYS: Final = {
+    "decision_id": "decision_id",
+    "slot_id": "slot_id",
+    "variations": "variations",
+    "placement": "placement",
+    "label": "label",
+    "items": "item_id",
+    "item.kind": "item_kind",
+    "item.parent_id": "item_parent_id",
+}
+_PLACES: Final = {name: (key, f"properties.{key}") for name, key in _KEYS.items()}
+"""The property of a custom event, with its name, for what has no other place there; the first item's id for all."""
 
 
-def _flat_facts(interaction: Interaction) -> dict[str, Any]:
-    """What a custom event says in properties, by their keys."""
-    facts = {"placement": interaction.placement}
+def _flat_facts(interaction: Interaction) -> list[tuple[str, Any]]:
+    """What a custom event says in properties, by canonical name or reference."""
+    facts: list[tuple[str, Any]] = [("placement", interaction.placement)]
     if isinstance(interaction, Engagement):
-        facts = dict(zip(_OF_ENGAGEMENT, _of_engagement(interaction), strict=True))
+        facts = [
+            ("decision_id", interaction.decision_id),
+            ("slot_id", interaction.slot_id),
+            ("variations", interaction.variations),
+            ("placement", interaction.placement),
+            ("label", interaction.label),
+        ]
     if interaction.items:
-        facts.update(zip(_OF_ITEM, _of_item(interaction.items[0]), strict=True))
+        first = interaction.items[0]
+        facts += [("item.kind", first.kind), ("items", first.id), ("item.parent_id", first.parent_id)]
     return facts
 
 

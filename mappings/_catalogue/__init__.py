@@ -4,9 +4,8 @@ Source: Dynamic Yield's public API definition 2.2 (`dyType`); Gravity Field's pu
 `eventType`. Read 2026-11.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from itertools import chain, starmap
 from operator import attrgetter
 from typing import Any, Final, Literal
 
@@ -14,7 +13,7 @@ from msgspec import Struct, ValidationError, convert
 from msgspec.structs import asdict
 
 from gateway.errors import NotJson
-from gateway.model import CartItem, Event, EventType, is_empty, property_name
+from gateway.model import CartItem, Event, EventType, is_empty
 from gateway.wire import joined, names, read_json, rest, stating, without_nulls
 from mappings._catalogue.kinds import KINDS, OPEN, Form, is_short_text
 
@@ -137,7 +136,7 @@ class _DocumentedLine(CartLine, frozen=True, forbid_unknown_fields=True):
 
 
 class _Facts(Struct, frozen=True, rename=KEYS):
-    """The canonical fields of an event as the vendors write them, each of its documented type."""
+    """The canonical fields of an event, each in its documented form."""
 
     value: int | float | None = None
     currency: str | None = None
@@ -147,47 +146,42 @@ class _Facts(Struct, frozen=True, rename=KEYS):
     transaction_id: str | None = None
 
 
-_wire_line: Final = attrgetter(*CartLine.__struct_fields__)
-
-
 def _take_facts(properties: dict[str, Any]) -> dict[str, Any]:
     """The canonical fields of an event by their names, those of documented types taken out of its properties."""
     try:
         facts = asdict(convert(properties, _Facts))
     except ValidationError:
         return _take_documented(properties)
-    if facts["cart"]:
-        facts["cart"] = tuple(starmap(CartItem, map(_wire_line, facts["cart"])))
-    for key in NAMES.keys() & properties.keys():
-        del properties[key]
+    if facts["cart"] is not None:
+        facts["cart"] = tuple([CartItem(line.productId, line.quantity, line.itemPrice) for line in facts["cart"]])
+    for key in NAMES:
+        properties.pop(key, None)
     return facts
 
 
 def _take_documented(properties: dict[str, Any]) -> dict[str, Any]:
     """The same one by one, where a value has not its documented type or a line of the cart says more."""
     facts: dict[str, Any] = {}
-    for key, types in _JSON_TYPES.items():
-        if type(properties.get(key)) in types:
-            facts[NAMES[key]] = properties.pop(key)
-    if isinstance(properties.get("cart"), list) and (cart := _cart(properties["cart"])) is not None:
-        facts["cart"] = cart
-        del properties["cart"]
+    for name, key in KEYS.items():
+        if type(properties.get(key)) in _JSON_TYPES[name]:
+            facts[name] = properties[key] if name != "cart" else _cart(properties[key])
+            if facts[name] is not None:
+                del properties[key]
     return facts
 
 
-_NUMBER: Final = frozenset({int, float})
-_TEXT: Final = frozenset({str})
 _JSON_TYPES: Final = {
-    "value": _NUMBER,
-    "currency": _TEXT,
-    "quantity": _NUMBER,
-    "productId": _TEXT,
-    "uniqueTransactionId": _TEXT,
+    "value": frozenset({int, float}),
+    "currency": frozenset({str}),
+    "quantity": frozenset({int, float}),
+    "product_id": frozenset({str}),
+    "cart": frozenset({list}),
+    "transaction_id": frozenset({str}),
 }
 
 
 def _cart(lines: list[Any]) -> tuple[CartItem, ...] | None:
-    """A cart with what its lines say beside their documented keys; None where one has not the documented types."""
+    """A cart with what its lines say besides; None where one of them has not the documented types."""
     try:
         return tuple([_cart_item(line) for line in lines])
     except ValidationError:
@@ -209,14 +203,13 @@ values: Final = attrgetter(*KEYS)
 """The values of an event's canonical fields, in that order."""
 
 
-_line: Final = attrgetter("product_id", "quantity", "item_price")
 extras_of: Final = attrgetter("extras")
 """A cart item's extras."""
 
 
 def cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
     """A cart for a vendor it did not come from."""
-    return list(starmap(CartLine, map(_line, cart)))
+    return [CartLine(item.product_id, item.quantity, item.item_price) for item in cart]
 
 
 def own_cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
@@ -308,7 +301,7 @@ def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -
 
 def _add_properties(
     properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str
-) -> Iterable[str]:
+) -> list[str]:
     """Add the properties whose keys are free, in documented forms; gives their names."""
     told: list[str] = []
     for key, value in properties.items():
@@ -318,14 +311,18 @@ def _add_properties(
         formed = value if form is None and isinstance(value, str) else _formed(form, value)
         if formed is not None:
             sent[key] = formed
-            told.append(key)
-    return map(property_name, told)
+            told.append(f"properties.{key}")
+    return told
 
 
 def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:
     """A cart with every documented key; None where a line lacks one."""
-    lines = list(map(_line, cart))
-    return None if None in chain.from_iterable(lines) else list(starmap(CartLine, lines))
+    lines: list[CartLine] = []
+    for item in cart:
+        if item.product_id is None or item.quantity is None or item.item_price is None:
+            return None
+        lines.append(CartLine(item.product_id, item.quantity, item.item_price))
+    return lines
 
 
 _NOTHING: Final[frozenset[str]] = frozenset()

@@ -1,11 +1,10 @@
 """From interactions to the vendor's bodies."""
 
-from collections.abc import Iterable
 from operator import attrgetter
 from typing import Any, Final
 
 from gateway.contract import Encoded, Part, Refusal, said_with
-from gateway.model import USUAL_NAMES, Engagement, Event, is_empty, property_name
+from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
 from gateway.times import to_iso
 from gateway.wire import known, without_nulls
 from mappings.auxia import wire
@@ -62,7 +61,7 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"eventName": name if custom else interaction.type, "insertId": interaction.id}
     values = _values(interaction, None if custom else name)
-    told = _add_properties(values, interaction.properties)
+    told = _add_properties(values, interaction.properties) if interaction.properties else None
     if values:
         content["eventProperties"] = values
     time = None if interaction.occurred_at is None else _timestamp(interaction.occurred_at)
@@ -74,7 +73,7 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         content["deviceId"] = interaction.device.id
     partly = _CART if interaction.cart and any(map(_extras, interaction.cart)) else _NOTHING
     envelope = {"projectId": project_id, "userId": interaction.user.id}
-    return Encoded((Part("events", content, envelope),), said.union(told), partly)
+    return Encoded((Part("events", content, envelope),), said.union(told) if told else said, partly)
 
 
 def _values(interaction: Event, name: str | None) -> dict[str, Any]:
@@ -95,15 +94,14 @@ def _values(interaction: Event, name: str | None) -> dict[str, Any]:
     return values
 
 
-def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> Iterable[str]:
+def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> list[str]:
     """Adds the properties whose names are free as typed values, and gives their names."""
-    told = {
-        key: {"stringValue": value} if isinstance(value, str) else wire.typed(value)
-        for key, value in properties.items()
-        if key not in values and (value or not is_empty(value))
-    }
-    values.update(told)
-    return map(property_name, told)
+    told: list[str] = []
+    for key, value in properties.items():
+        if key not in values and (value or not is_empty(value)):
+            values[key] = {"stringValue": value} if isinstance(value, str) else wire.typed(value)
+            told.append(f"properties.{key}")
+    return told
 
 
 def _timestamp(micros: int) -> str | None:

@@ -34,16 +34,15 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
     if not ((slot_id or decision_id) and interaction.user.id):
         needed = {"decision_id": slot_id or decision_id, "user.id": interaction.user.id}
         return Refusal("missing", tuple([name for name, value in needed.items() if not value]))
-    numbers: list[int] = []
+    numbers: list[int | float] = []
     partly = _NOTHING
-    if slot_id:
-        word = words[1]
-        content = (
-            wire.Engagement(word, slotIds=[slot_id]) if word == "SLOT_IMP" else wire.Engagement(word, slotId=slot_id)
-        )
+    if words[1] == "SLOT_IMP" and slot_id:
+        content = wire.Engagement(words[1], slotIds=[slot_id])
+    elif slot_id:
+        content = wire.Engagement(words[1], slotId=slot_id)
     else:
         variations = interaction.variations or ()
-        numbers = list(map(int, filter(_is_integer, variations)))
+        numbers.extend(map(int, filter(_is_integer, variations)))
         content = wire.Engagement(words[0], decision_id, variations=numbers or None)
         if len(numbers) < len(variations):
             partly = _VARIATIONS

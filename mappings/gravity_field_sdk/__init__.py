@@ -12,9 +12,8 @@ labels, placements, items, channel, brand and consent.
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, ClassVar, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from msgspec import Struct, structs
 
@@ -120,7 +119,8 @@ _PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*")
 
 
 def _query(members: Mapping[str, Any]) -> str:
-    texts = dict(zip(members, map(str, members.values()), strict=True))
-    if _PLAIN.fullmatch("".join(chain(texts, texts.values()))):
-        return "&".join(map("=".join, texts.items()))
-    return urlencode(texts, quote_via=quote)
+    return "&".join([f"{_quoted(key)}={_quoted(str(value))}" for key, value in members.items()])
+
+
+def _quoted(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="")

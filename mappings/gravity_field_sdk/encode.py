@@ -1,6 +1,5 @@
 """From interactions to the vendor's bodies."""
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from gateway.contract import (
@@ -15,7 +14,6 @@ from gateway.model import (
     Event,
     Interaction,
     is_empty,
-    property_name,
 )
 from gateway.times import to_iso
 from gateway.wire import json_text, known, whole, without_nulls
@@ -86,7 +84,7 @@ def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     return told
 
 
-def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> Iterable[str]:
+def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list[str]:
     """Put an event's properties where the SDK has them, as strings; gives their names."""
     custom: dict[str, str] = {}
     told: list[str] = []
@@ -98,10 +96,10 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> Iter
             content[key] = string
         else:
             custom[key] = string
-        told.append(key)
+        told.append(f"properties.{key}")
     if custom:
         content["customProps"] = custom
-    return map(property_name, told)
+    return told
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from gateway.model import (
     Interaction,
     Item,
     is_empty,
-    property_name,
 )
 from gateway.wire import without_nulls
 from mappings.vaix import wire
@@ -195,7 +194,7 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     return missing
 
 
-def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> Iterable[str]:
+def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> list[str]:
     """Adds the properties whose keys are free, and gives their names."""
     told: list[str] = []
     for key, value in properties.items():
@@ -207,8 +206,8 @@ def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire
             data[key] = without_nulls(value)
         else:
             continue
-        told.append(key)
-    return map(property_name, told)
+        told.append(f"properties.{key}")
+    return told
 
 
 # Back to Vaix itself: as it came
