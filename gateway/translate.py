@@ -12,16 +12,7 @@ from msgspec.structs import force_setattr, replace
 
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
 from gateway.facts import stated
-from gateway.model import (
-    CAMPAIGN_IDS,
-    USER_IDS,
-    USUAL_NAMES,
-    Engagement,
-    Event,
-    Interaction,
-    identified,
-    is_empty,
-)
+from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified, is_empty
 from gateway.shaping import HEADER_FIELDS, Fill, Privacy, Share, When, from_headers, text
 
 Unsupported = Literal["reject", "event", "drop"]
@@ -261,7 +252,7 @@ def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, re
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
     said = encoded.said.union(_ACTION, map(flat.__getitem__, encoded.said.intersection(flat)))
-    if interaction.properties:
+    if not _FLAT.isdisjoint(interaction.properties):
         said = said.difference([place for place, name in flat.items() if _KEYS[name] in interaction.properties])
     return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
@@ -299,6 +290,7 @@ _KEYS: Final = {
     "item.kind": "item_kind",
     "item.parent_id": "item_parent_id",
 }
+_FLAT: Final = frozenset(_KEYS.values())
 _PLACES: Final = {name: (key, f"properties.{key}") for name, key in _KEYS.items()}
 """The property of a custom event, with its name, for what has no other place there; the first item's id for all."""
 
