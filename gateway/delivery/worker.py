@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -52,14 +52,6 @@ class Means(Struct, frozen=True):
     clocks: Clocks
     logs: Callable[[int], bool]
     max_age: float
-
-
-class Moment(Struct, frozen=True):
-    """How things stand as what was leased together is begun with: in trouble, each is a probe."""
-
-    now: float
-    max_age: float | None
-    probing: bool
 
 
 class Delivery(Struct, eq=False):
@@ -138,10 +130,8 @@ class Worker:
             if len(entries) < slots:
                 self._gate.give_back(slots - len(entries))
         if entries:
-            max_age = self.means.max_age if self.means.clocks.agree() else None
-            moment = Moment(time.time(), max_age, self._gate.pace.in_trouble)
             # All are planned before any is sent: see `gateway.turns`.
-            for delivery in [self._planned(entry, moment) for entry in entries]:
+            for delivery in self._planned(entries):
                 self._deliver(delivery)
         else:
             self._idle = True
@@ -177,10 +167,13 @@ class Worker:
         self._store.nak(self._name, entry, time.time() + self._replays_at - now)
         return True
 
-    def _planned(self, entry: Entry, moment: Moment) -> Delivery:
-        """What to do with one leased inbound."""
-        todo = plan(entry, self.settings, self.means.reader, moment.now, moment.max_age)
-        return Delivery(entry, todo, moment.probing, time.monotonic())
+    def _planned(self, entries: Sequence[Entry]) -> list[Delivery]:
+        """What to do with what was leased."""
+        settings, means, now, probing = self.settings, self.means, time.time(), self._gate.pace.in_trouble
+        reader, max_age = means.reader, means.max_age if means.clocks.agree() else None
+        return [
+            Delivery(entry, plan(entry, settings, reader, now, max_age), probing, time.monotonic()) for entry in entries
+        ]
 
     def _deliver(self, delivery: Delivery) -> None:
         """Begin with one delivery, in a slot of its own; the answers do the rest."""
@@ -255,9 +248,9 @@ class Worker:
 
     def _settle(self, delivery: Delivery) -> str:
         """Acknowledge a delivery of which nothing more is to be told; gives the outcome in a word."""
-        entry = delivery.entry
-        if delivery.whole and not delivery.plan.letters and not self._store.traces(entry.record):
-            self._store.ack(self._name, entry)
+        entry, store = delivery.entry, self._store
+        if delivery.whole and not delivery.plan.letters and not (store.tracing and store.traces(entry.record)):
+            store.ack(self._name, entry)
             return "delivered"
         return self._settle_in_part(delivery)
 

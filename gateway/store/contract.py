@@ -165,6 +165,9 @@ class Lane(Struct, frozen=True):
 class Store(Protocol):
     """What keeps inbounds. Every method is called from the event loop."""
 
+    tracing: bool
+    """Whether anything at all is traced: see `traces`."""
+
     async def open(self, lanes: Sequence[Lane] | None) -> None:
         """Take up what is kept, and serve these targets (None: all as they were); raises StoreUnusable."""
         ...

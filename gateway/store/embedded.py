@@ -45,6 +45,8 @@ class EmbeddedStore:
         """How long dead letters are kept; a reload may replace it."""
         self.shed: Callable[[str, int], None] = lambda _, __: None
         """Called with a target that passed over some of its backlog, and the number of these inbounds."""
+        self.tracing = log.keeps
+        """Whether anything at all is traced: see `traces`."""
         self._log = log
         self._commits = Commits(log, self._prepare, self._committed)
         self._shared = Shared(log, self._commits, wall, monotonic)
@@ -122,7 +124,7 @@ class EmbeddedStore:
 
     def ack(self, target: str, entry: Entry) -> None:
         """The target is done with it."""
-        if self._trails.traces(entry.record):
+        if self.tracing and self._trails.traces(entry.record):
             self._commits.batch.ends += self._trails.end(target, entry, self._shared.wall())
         self._consumers[target].ack(entry)
 
@@ -165,6 +167,7 @@ class EmbeddedStore:
 
     def watch(self, request_id: str) -> None:
         """Remember how the targets end with the inbounds of this request id, also when nothing is kept of them."""
+        self.tracing = True
         self._trails.watch(request_id)
 
     def traces(self, record: Record) -> bool:
