@@ -56,6 +56,8 @@ class Pace:
         self._halved_at = float("-inf")
         self._failures = 0
         self._doubters: set[Hashable] = set()
+        self.in_trouble = False
+        """Whether only probes are let through: asked far more often than it changes."""
         self._troubled_at = 0.0
         self._probe_at = 0.0
         self._probes = 0
@@ -78,11 +80,6 @@ class Pace:
     def is_held(self) -> bool:
         """Whether the account or the URL is in doubt."""
         return len(self._doubters) >= _DOUBTS
-
-    @property
-    def in_trouble(self) -> bool:
-        """Whether only probes are let through."""
-        return self._failures >= _BREAKER or len(self._doubters) >= _DOUBTS
 
     def is_clear(self, now: float) -> bool:
         """Whether nothing keeps a caller who waits from being served: no breaker, no pause, no rate."""
@@ -161,6 +158,7 @@ class Pace:
             case _:
                 # 429 means "slower", not "down": it is a failure only where there is no slower left.
                 self._failures += 1 if ended.status != 429 or at_bottom else 0
+        self.in_trouble = self.is_open or self.is_held
         self._probe(ended, now, was_in_trouble=before is not None)
         if self.told is not None and self.trouble != before:
             self.told(self.trouble, ended.outcome, ended.status)
@@ -168,7 +166,7 @@ class Pace:
     def accept(self) -> None:
         """The vendor took what was sent: no trouble is left, and there may be room for more."""
         if self._failures or self._doubters:
-            was_in_trouble = self.in_trouble
+            was_in_trouble, self.in_trouble = self.in_trouble, False
             self._failures = 0
             self._doubters.clear()
             if self.told is not None and was_in_trouble:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.contract import Answer, Outbound
-from gateway.delivery.http.reading import MAX_BODY, MAX_HEAD
+from gateway.delivery.http import reading
+from gateway.delivery.http.reading import MAX_BODY, MAX_HEAD, Reader
 from gateway.errors import Ambiguous, TimedOut
 
 CHUNKED = (
@@ -338,6 +339,32 @@ def wires(draw):
         )
     cuts = sorted(draw(st.lists(st.integers(0, len(wire)), max_size=4)))
     return [bytes(wire[a:b]) for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
+
+
+def read(*pieces):
+    """What one reader says to pieces, one after the other, up to the first that is no answer or the last of all."""
+    reader, said = Reader(), []
+    for piece in pieces:
+        try:
+            found = reader.feed(piece)
+        except Ambiguous as failure:
+            return [*said, str(failure)]
+        said.append(found and (found.outcome if isinstance(found.outcome, Answer) else str(found.outcome), found.lasts))
+        if found and not found.keeps:
+            break
+    return said
+
+
+@given(pieces=wires())
+@settings(max_examples=4 * settings.default.max_examples)
+def test_bytes_that_came_before_are_read_as_they_were(pieces):
+    """A reader that knows what came says the same as one that does not, of these bytes and of those that follow."""
+    wire = b"".join(pieces)
+    reading._seen.clear()
+    unknown = read(wire, NEXT, wire)
+    assert read(wire, NEXT, wire) == unknown
+    reading._seen.clear()
+    assert read(*pieces, NEXT) == read(*pieces, NEXT)
 
 
 @given(pieces=wires(), resets=st.booleans())

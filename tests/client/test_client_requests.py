@@ -1,15 +1,41 @@
 """What goes over the wire: the mapping's method, URL, headers and body, as they are, and nothing that breaks a line."""
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
 from client_calls import OK, Asked, answering, ask, client, post, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.contract import Answer, Outbound
-from gateway.delivery.http.request import Origin, parse_origin, render
+from gateway.delivery.http.client import Client, Limits
+from gateway.delivery.http.request import Origin, parse_origin
+from gateway.delivery.http.tls import Trust
 from gateway.errors import Unsendable
 
 URL = "https://vendor.example/v2/collect?key=a%20b"
+
+
+def render(outbound):
+    """Whom a client connects to for an outbound, and what it writes there; raises what it calls back."""
+    found = []
+
+    def pool(origin):
+        found.append(origin)
+        return SimpleNamespace(time=lambda: 0.0, take=lambda exchange: found.append(exchange.request))
+
+    async def send():
+        asking = Client(Limits(5.0, 1, 4.0), Trust().context)
+        asking._pool = pool
+        asking.send(outbound, found.append)
+        asking._timer.cancel()
+        await asyncio.sleep(0)
+
+    asyncio.run(send())
+    if isinstance(found[0], Unsendable):
+        raise found[0]
+    return tuple(found)
 
 
 def test_a_request_is_written_as_the_mapping_says_it():

@@ -5,7 +5,7 @@
     pool        one origin's connections, and the line of those who wait for one
     connection  one connection: its transport, and the exchange that is under way on it
     dial        how a connection is opened: addresses, TLS (`tls`), a proxy (`proxy`)
-    request     an outbound as bytes
+    request     the head of an outbound as bytes
     reading     bytes as an answer
 
 No task, future or timer is made for a request. It promises what a click needs and no more: a request is written at most

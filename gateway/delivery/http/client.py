@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from gateway.delivery.http.dial import Dialer
 from gateway.delivery.http.exchange import Exchange, Outcome
 from gateway.delivery.http.pool import Pool
 from gateway.delivery.http.proxy import Proxy
-from gateway.delivery.http.request import Origin, render
+from gateway.delivery.http.request import Origin, head_of
 from gateway.errors import DeliveryFailed, NotSent, TimedOut, Unsendable
 
 _CONNECT: Final = 0.8
@@ -41,6 +41,7 @@ class Client:
         self._lines = None if self._proxy is None else self._proxy.lines
         self._dialer = Dialer(tls, limits.timeout * _CONNECT, self._proxy)
         self._pools: dict[Origin, Pool] = {}
+        self._way = lru_cache(maxsize=512)(self._find_way)
         self._active: dict[Exchange, bool] = {}
         self._tick = min(limits.timeout / _TICKS, _SLOWEST)
         self._timer: asyncio.TimerHandle | None = None
@@ -49,11 +50,15 @@ class Client:
 
     def send(self, outbound: Outbound, done: Callable[[Outcome], object]) -> Exchange:
         """Send once; `done` is called once, later, unless the exchange is cancelled."""
+        body = outbound.body
         try:
-            origin, request = render(outbound, self._lines)
+            pool, head = self._way(outbound.method, outbound.url, tuple(outbound.headers.items()))
         except Unsendable as failure:
             return self._refuse(failure, done)
-        pool = self._pools.get(origin) or self._pool(origin)
+        if body is None:
+            request = head + (b"\r\n" if outbound.method == "GET" else b"content-length: 0\r\n\r\n")
+        else:
+            request = b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
         exchange = Exchange(self._active, done, pool.time(), request, outbound.method == "HEAD")
         self._active[exchange] = True
         if self._timer is None:
@@ -90,6 +95,11 @@ class Client:
     def _watch(self) -> None:
         """Have a sweep come as long as something is under way."""
         self._timer = asyncio.get_running_loop().call_later(self._tick, self._sweep)
+
+    def _find_way(self, method: str, url: str, headers: tuple[tuple[str, str], ...]) -> tuple[Pool, bytes]:
+        """Where an outbound goes, and all of its head but the length: most of what goes to an upstream has the same."""
+        origin, head = head_of(method, url, headers, self._lines)
+        return self._pools.get(origin) or self._pool(origin), head
 
     def _pool(self, origin: Origin) -> Pool:
         pool = Pool(partial(self._dialer.connect, origin), self._limits.concurrency, self._limits.keepalive)

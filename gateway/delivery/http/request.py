@@ -1,10 +1,11 @@
-"""An outbound as the bytes of a request, and the origin that it goes to.
+"""The head of a request as bytes, and the origin that it goes to.
 
 What a click says may stand in a header or a URL. Whatever would end the line that it stands in is refused here, before
 a connection is asked for.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from string import ascii_letters, digits, punctuation
 from typing import Final
@@ -12,7 +13,6 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
-from gateway.contract import Outbound
 from gateway.errors import Unsendable
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -41,15 +41,6 @@ class Origin(Struct, frozen=True):
         return self.authority.removesuffix(f":{_PORTS[self.scheme]}")
 
 
-def render(outbound: Outbound, proxy: str | None = None) -> tuple[Origin, bytes]:
-    """The origin and the whole request; raises Unsendable. `proxy` are the header lines for a proxy in between."""
-    body = outbound.body
-    origin, head = _head(outbound.method, outbound.url, proxy, tuple(outbound.headers.items()))
-    if body is None:
-        return origin, head + (b"\r\n" if outbound.method == "GET" else b"content-length: 0\r\n\r\n")
-    return origin, b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body)
-
-
 def parse_origin(url: str) -> Origin:
     """The origin of a URL; raises Unsendable."""
     try:
@@ -63,9 +54,11 @@ def parse_origin(url: str) -> Origin:
     return Origin(parts.scheme, host, _PORTS[parts.scheme] if port is None else port)
 
 
-@lru_cache(maxsize=512)
-def _head(method: str, url: str, proxy: str | None, headers: tuple[tuple[str, str], ...]) -> tuple[Origin, bytes]:
-    """The origin and all of the head but the body's length: most of what goes to an upstream has the same."""
+def head_of(method: str, url: str, headers: Sequence[tuple[str, str]], proxy: str | None) -> tuple[Origin, bytes]:
+    """The origin, and the head but for the body's length and the empty line behind it; raises Unsendable.
+
+    `proxy` are the header lines for a proxy in between.
+    """
     origin, opening = _opening(method, url, proxy)
     if any(not _TOKEN.fullmatch(name) or name.lower() in _FRAMING for name, _ in headers):
         raise Unsendable("a header's name is none, or one that the client itself must write")
