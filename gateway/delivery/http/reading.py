@@ -136,7 +136,7 @@ class Reader:
             self._head += len(name) + len(value)
             if self._head > MAX_HEAD:
                 raise _Enough
-        known = _KNOWN.get(name.lower())
+        known = _known(name)
         if known is None or self._status:
             return
         if known == "transfer-encoding":
@@ -168,6 +168,12 @@ class Reader:
         """The answer is there, unless it was an interim one."""
         if self._status:
             self._keeps = self._parser.should_keep_alive()
+
+
+@lru_cache(maxsize=128)
+def _known(name: bytes) -> str | None:
+    """The name of a header that is read, in lower case; None for any other. Vendors spell few names in few ways."""
+    return _KNOWN.get(name.lower())
 
 
 @lru_cache(maxsize=64)
