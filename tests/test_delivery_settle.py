@@ -67,8 +67,8 @@ def outbound(*indices):
 
 def sent(request, outcome, status=None):
     if outcome in FAILURES:
-        return Sent(request, None, None, FAILURES[outcome])
-    return Sent(request, Answer(status or STATUS[outcome], b"told"), Receipt(outcome))
+        return Sent.failed(request, FAILURES[outcome])
+    return Sent.judged(request, Answer(status or STATUS[outcome], b"told"), Receipt(outcome))
 
 
 def judged(entry, requests, ended, retry=None, *, blamed=False):
@@ -157,7 +157,7 @@ def test_memory_of_attempts_is_bounded(counted):
 
 def test_an_attempt_keeps_no_secret_and_no_novel():
     """What the vendor answered, cut, without the credentials that it repeats."""
-    one = Sent(outbound(0), Answer(500, b"key s3cret is bad " * 100), Receipt("again"))
+    one = Sent.judged(outbound(0), Answer(500, b"key s3cret is bad " * 100), Receipt("again"))
     kept = attempt_of(one, NOW, lambda text: text.replace("s3cret", "***"), counted=True)
     assert kept.answer.startswith("key *** is bad")
     assert "s3cret" not in kept.answer

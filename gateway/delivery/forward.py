@@ -56,10 +56,10 @@ async def ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spares: b
         probing = spares and (pace.is_open or pace.is_paused(began))
         if probing:
             if not pace.free(began):
-                return Sent(outbound, None, None, NotSent("the upstream is down and not asked for the moment"))
+                return Sent.failed(outbound, NotSent("the upstream is down and not asked for the moment"))
             pace.take(1, began)
         elif (wait := pace.turn(began, upstream.settings.timeout)) is None:
-            return Sent(outbound, None, None, NotSent("too many requests wait for the upstream's rate_limit"))
+            return Sent.failed(outbound, NotSent("too many requests wait for the upstream's rate_limit"))
         elif wait:
             await asyncio.sleep(wait)
             began = time.monotonic()

@@ -12,28 +12,31 @@ from gateway.delivery.retry import retry_after
 from gateway.errors import DeliveryFailed, TimedOut
 
 
-class Sent(Struct):
+class Sent(Struct, frozen=True):
     """What became of one outbound: an answer with its verdict, or the failure that stood in for them.
 
     `outcome` is one word for logs and metrics, the vendor's verdict or how the attempt ended without one; `accepted`
-    says whether the vendor has it. Both follow from the rest: they are asked for again and again.
+    says whether the vendor has it.
     """
 
-    outbound: Outbound
+    outcome: Outcome
+    accepted: bool
     answer: Answer | None
     receipt: Receipt | None
-    failure: DeliveryFailed | None = None
-    outcome: Outcome = "refused"
-    accepted: bool = False
+    failure: DeliveryFailed | None
+    outbound: Outbound
 
-    def __post_init__(self) -> None:
-        """Work out what follows."""
-        receipt = self.receipt
-        if receipt is not None:
-            self.outcome = receipt.verdict
-            self.accepted = receipt.verdict == "accepted"
-        elif self.failure is not None:
-            self.outcome = cast("Outcome", self.failure.code)
+    @classmethod
+    def judged(cls, outbound: Outbound, answer: Answer, receipt: Receipt) -> "Sent":
+        """It was answered, and its mapping gave a verdict."""
+        return cls(receipt.verdict, receipt.verdict == "accepted", answer, receipt, None, outbound)
+
+    @classmethod
+    def failed(cls, outbound: Outbound, failure: DeliveryFailed) -> "Sent":
+        """It was not answered."""
+        return cls(
+            cast("Outcome", failure.code), accepted=False, answer=None, receipt=None, failure=failure, outbound=outbound
+        )
 
     @property
     def status(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import Struct
 
-from gateway.contract import MASK, Answer, Outbound, Receipt, credentials
+from gateway.contract import MASK, Answer, Outbound, credentials
 from gateway.delivery.gate import Gate
 from gateway.delivery.granted import ByToken, Granted, Sending
 from gateway.delivery.http.client import Client, Limits
@@ -59,7 +59,8 @@ class Upstream:
         grant = settings.mapping.grant
         self._tokens = None if grant is None else Granted(grant, settings.timeout, trust, settings.proxy)
         self._answer: Answer | None = None
-        self._receipt: Receipt | None = None
+        self._answered: Callable[[Outbound], Sent]
+        """What became of an outbound that had the last answer, which has been judged."""
         self._log = structlog.get_logger()
 
     def start(self, outbound: Outbound, done: Callable[[Sent], object]) -> Sending:
@@ -122,21 +123,20 @@ class Upstream:
 
     def _ended(self, outbound: Outbound, done: Callable[[Sent], object], outcome: Outcome) -> None:
         if outcome is self._answer:
-            sent = Sent(outbound, self._answer, self._receipt)
+            done(self._answered(outbound))
         elif isinstance(outcome, DeliveryFailed):
-            sent = Sent(outbound, None, None, outcome)
+            done(Sent.failed(outbound, outcome))
         else:
-            sent = self._judged(outbound, outcome)
-        done(sent)
+            done(self._judged(outbound, outcome))
 
     def _judged(self, outbound: Outbound, answer: Answer) -> Sent:
         """An answer with its verdict, which is kept for it: the client gives the same answer for the same bytes."""
         try:
-            receipt = self.mapping.judge(answer)
-            sent = Sent(outbound, answer, receipt)
+            sent = Sent.judged(outbound, answer, self.mapping.judge(answer))
         except Exception:  # noqa: BLE001  # likewise
-            return Sent(outbound, None, None, self._own_mistake())
-        self._answer, self._receipt = answer, receipt
+            return Sent.failed(outbound, self._own_mistake())
+        self._answer = answer
+        self._answered = partial(Sent, sent.outcome, sent.accepted, answer, sent.receipt, None)
         return sent
 
     def _own_mistake(self) -> Ambiguous:
