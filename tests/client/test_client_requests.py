@@ -139,6 +139,15 @@ def test_whatever_a_mapping_says_the_head_has_its_lines_and_no_more(method, path
     assert len(head.split(b"\r\n")) == 2 + len(headers) + (body is not None or method == "POST")
 
 
+async def test_an_exchange_shows_no_secret():
+    """What a log or a debugger prints of it says nothing of its request."""
+    async with serving(answering(OK)) as server, client() as asking:
+        asked = Asked(asking, post(server.url, **{"x-key": "s3cret"}))
+        assert b"s3cret" in asked.exchange.request
+        assert "s3cret" not in f"{asked.exchange!r} {asked.exchange}"
+        await asked
+
+
 async def test_what_cannot_be_sent_opens_no_connection():
     """It is called back like any other outcome, later and once, as refused for good."""
     async with serving(answering(OK)) as server, client() as asking:

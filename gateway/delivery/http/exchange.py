@@ -32,6 +32,8 @@ class Exchange(Struct, eq=False):
     connection: _Closable | None = None
     line: "deque[Exchange] | None" = None
 
+    __repr__ = object.__repr__  # its request holds the account's credentials
+
     def end(self, outcome: Outcome) -> None:
         """Call back, unless that has been done or is not wanted any more."""
         if self.active.pop(self, False):
