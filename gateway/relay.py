@@ -1,7 +1,7 @@
 """One inbound's whole life, in order; the one error boundary; the one log line.
 
-take        match the route, hold back who is too fast, read the body, word every error, count, log
-_accept     decode; keep it (store mode) or forward it
+take        match the route, let in, read; word every error, count, log
+_accept     keep it (store mode) or forward it
 _forward    keep the others' copy, ask the primary, word its answer
 _introduce  keep a new visitor's inbound, ask its own vendor who it is
 """
@@ -16,17 +16,17 @@ import structlog
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gateway.contract import Answer, Endpoint, Inbound, VendorMapping, kept
+from gateway.contract import Answer, Inbound, VendorMapping, kept
 from gateway.delivery.at_rest import hidden
-from gateway.delivery.forward import Asked, ask, is_delivered, left, word, worth_keeping
+from gateway.delivery.forward import Asked, ask, left, word, worth_keeping
 from gateway.delivery.keeping import inbound_id, record_of
 from gateway.delivery.settle import refused_names
 from gateway.errors import GatewayError, Overloaded, RateLimited, WrongContentType, WrongMethod
-from gateway.limits import RateLimit
 from gateway.metrics import Metrics
 from gateway.model import identified
 from gateway.routing import Match, RouteTarget
 from gateway.rules import OPEN, Rules, Waited, Way
+from gateway.shaping import Privacy
 from gateway.store.contract import Record
 from gateway.tail import Tail
 from gateway.tail.seen import Delivered
@@ -34,8 +34,8 @@ from gateway.translate import Decoded, Refused, decode, translate
 from gateway.turns import next_turn
 from gateway.wire import encode_json
 
-_JSON: Final = ("application/json", "text/plain")
-"""The content types a body may claim: JSON, or what a browser's sendBeacon says of text."""
+_JSON: Final = ("application/json", "text/plain", None)
+"""The content types a body may claim: JSON, what a browser's sendBeacon says of text, or none at all."""
 
 
 class Request(Struct, frozen=True):
@@ -54,11 +54,12 @@ class Request(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True):
-    """An inbound that was read: by whom, what it says, how it is kept."""
+    """An inbound that was read: by whom, what it says, how it is kept, and whether that is as it was read."""
 
     source: VendorMapping
     decoded: Decoded
     record: Record
+    is_as_read: bool
 
 
 class Line(Struct):
@@ -72,6 +73,7 @@ class Line(Struct):
     dialect: VendorMapping | None = None
     match: Match | None = None
     taken: Taken | None = None
+    told: Waited | None = None
     asked: Asked | None = None
     kept: dict[str, str] = field(default_factory=dict)
     is_kept: bool = False
@@ -107,9 +109,10 @@ class Line(Struct):
     @property
     def targets(self) -> dict[str, str]:
         """What became of each target."""
-        if self.asked is None:
+        if self.told is None or self.asked is None:
             return self.kept
-        return self.kept | {self.asked.target: self.asked.outcome + (",kept" if self.is_kept else "")}
+        outcomes = ",".join([one.outcome for one in self.asked.sent]) or "nothing"
+        return self.kept | {self.told.settings.target.name: outcomes + (",kept" if self.is_kept else "")}
 
     @property
     def losses(self) -> frozenset[str]:
@@ -160,52 +163,45 @@ class Relay:
             else:
                 match = rules.table.match(place, request.method, request.headers, request.query)
                 line.match, line.dialect = match, match.source
-                answer = await self._accept(rules, match, request, line)
-        except GatewayError as error:
-            line.error = error.code
-            answer = _worded(line.dialect, error)
-        except Exception:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
-            self._log.exception("inbound failed", request_id=request.id, route=line.route)
-            line.error = "internal"
-            answer = _worded(line.dialect, GatewayError("the gateway failed"))
+                way = rules.ways[match.route.name]
+                _let_in(way, match, request)
+                body = request.body if isinstance(request.body, bytes) else await request.body()
+                await next_turn()
+                taken = line.taken = _read(match, request, body, rules.at_rest)
+                answer = await self._accept(way, taken, line)
+                way.counts.interactions(taken.decoded.interactions)
+        except Exception as error:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
+            answer = self._failed(line, error)
         self._tell(rules, line, request, answer.status, time.perf_counter() - started)
         if "origin" in request.headers:
             return replace(answer, headers={**answer.headers, **rules.table.cors(request.headers)})
         return answer
 
-    async def _accept(self, rules: Rules, match: Match, request: Request, line: Line) -> Answer:
-        """Read the inbound, then keep it or forward it, as its route says."""
-        way = rules.ways[match.route.name]
-        if way.limits is not None:
-            _hold_back(way.limits, match.client, request.client_ip)
-        body = b""
-        if request.method != "GET":
-            _look_at_type(request.headers)
-            body = request.body if isinstance(request.body, bytes) else await request.body()
-        inbound = _inbound(request, match.endpoint, body)
-        await next_turn()
-        decoded = decode(match.source, inbound)
-        record = record_of(inbound, request.id, match)
-        if rules.at_rest is not None:
-            record = hidden(record, decoded, match.source, rules.at_rest)
-        taken = line.taken = Taken(match.source, decoded, record)
+    def _accept(self, way: Way, taken: Taken, line: Line) -> Awaitable[Answer]:
+        """Keep an inbound or forward it, as its route says."""
         if way.primary is not None:
-            answer = await self._forward(way, way.primary, taken, line)
-        elif way.minting is not None and not any(map(identified, decoded.interactions)):
-            answer = await self._introduce(way, way.minting, taken, line)
-        else:
-            await self._keeper.append(record, decoded if rules.at_rest is None else None)
-            answer = match.source.success()
-        way.counts.interactions(decoded.interactions)
-        return answer
+            return self._forward(way, way.primary, taken, line)
+        if way.minting is not None and not any(map(identified, taken.decoded.interactions)):
+            return self._introduce(way, way.minting, taken, line)
+        return self._store(taken)
+
+    async def _store(self, taken: Taken) -> Answer:
+        """An inbound kept for all its targets."""
+        await self._keeper.append(taken.record, taken.decoded if taken.is_as_read else None)
+        return taken.source.success()
 
     async def _forward(self, way: Way, primary: Waited, taken: Taken, line: Line) -> Answer:
         """The others' copy kept, the primary asked, its answer worded; what it could not take is kept too."""
         keeping = asyncio.create_task(self._keep(taken.record, way.others)) if way.others else None
-        asked = await self._ask(primary, taken, line)
+        started = time.perf_counter()
+        await next_turn()
+        translation = translate(taken.decoded, primary.settings.target)
+        await next_turn()
+        sent = await ask(translation.requests, primary.upstream, line.request_id, spares=primary.spares)
+        asked = self._noted(primary, taken, line, Asked.since(started, translation, sent))
         if keeping is not None:
             line.kept = dict.fromkeys([one.target.name for one in way.others], "kept" if await keeping else "lost")
-        if asked.is_delivered and not asked.translation.refused:
+        if asked.outcome == "delivered" and not translation.refused:
             answer = word(taken.source, primary.settings, asked, kept=False)
         else:
             answer = await self._fall_back(primary, taken, asked, line)
@@ -219,7 +215,7 @@ class Relay:
         later: list[int] = []
         if primary.settings.on_failure == "store" and worth_keeping(asked.sent):
             later = left(asked.sent, ambiguous=primary.upstream.settings.retry.ambiguous)
-        untold = asked.untold if later or asked.is_delivered else []
+        untold = asked.untold if later or asked.outcome == "delivered" else []
         is_kept = bool(later or untold) and await self._keep(taken.record, [primary.settings], [*later, *untold])
         if later and is_kept:
             line.is_kept = True
@@ -233,7 +229,9 @@ class Relay:
         if others:
             await self._keeper.append(replace(record, to=others))
         line.kept = dict.fromkeys(others, "kept")
-        asked = await self._ask(minting, taken, line)
+        started, translation = time.perf_counter(), translate(taken.decoded, minting.settings.target)
+        sent = await ask(translation.requests, minting.upstream, line.request_id, spares=minting.spares)
+        asked = self._noted(minting, taken, line, Asked.since(started, translation, sent))
         later = left(asked.sent, ambiguous=minting.upstream.settings.retry.ambiguous)
         indices = tuple(sorted({*later, *asked.untold}))
         if asked.accepted:
@@ -243,32 +241,22 @@ class Relay:
         if asked.sent and not later:
             return word(source, minting.settings, asked, kept=False)
         if indices:
-            await self._keeper.append(replace(record, to=(asked.target,), indices=indices))
+            await self._keeper.append(replace(record, to=(minting.settings.target.name,), indices=indices))
             line.is_kept = True
         return source.success()
 
-    async def _ask(self, told: Waited, taken: Taken, line: Line) -> Asked:
-        """The target whose answer the caller waits for, asked; counted and noted."""
-        started, target = time.perf_counter(), told.settings.target
-        await next_turn()
-        translation = translate(taken.decoded, target)
-        told.counts.translated(translation, taken.record)
-        await next_turn()
-        requests, whom = translation.requests, (told.upstream, line.request_id)
-        if len(requests) == 1:
-            sent = [await ask(requests[0], *whom, spares=told.spares)]
-        else:
-            sent = await asyncio.gather(*[ask(outbound, *whom, spares=told.spares) for outbound in requests])
-        asked = line.asked = Asked(target.name, translation, sent, is_delivered(sent))
-        seconds = time.perf_counter() - started
-        for one in sent:
+    def _noted(self, told: Waited, taken: Taken, line: Line, asked: Asked) -> Asked:
+        """A target that was asked while the caller waited: counted, shown to those who watch, noted for the log."""
+        line.told, line.asked = told, asked
+        told.counts.translated(asked.translation, taken.record)
+        for one in asked.sent:
             told.answers.answered(one)
-        if sent:
-            told.counts.delivered("delivered" if asked.is_delivered else "retried", seconds)
+        if asked.sent:
+            told.counts.delivered(asked.outcome, asked.seconds)
         if self._tail.is_watched and self._tail.deliveries.admits(line.request_id):
-            outcome = "nothing" if not sent else "delivered" if asked.is_delivered else "retried"
-            passed = (target.name, target.mapping.NAME, told.upstream, translation, sent, outcome, seconds)
-            self._tail.delivery(Delivered(taken.record, *passed))
+            target = told.settings.target
+            passed = (told.upstream, asked.translation, asked.sent, asked.outcome, asked.seconds)
+            self._tail.delivery(Delivered(taken.record, target.name, target.mapping.NAME, *passed))
         return asked
 
     async def _keep(self, record: Record, targets: Sequence[RouteTarget], indices: Sequence[int] | None = None) -> bool:
@@ -283,6 +271,14 @@ class Relay:
                 self._metrics.target(one.target.name, one.target.mapping.NAME).given_up("lost")
             return False
         return True
+
+    def _failed(self, line: Line, error: Exception) -> Answer:
+        """The answer to an inbound that could not be taken."""
+        if not isinstance(error, GatewayError):
+            self._log.exception("inbound failed", request_id=line.request_id, route=line.route)
+            error = GatewayError("the gateway failed")
+        line.error = error.code
+        return _worded(line.dialect, error)
 
     def _tell(self, rules: Rules, line: Line, request: Request, status: int, seconds: float) -> None:
         """Count an inbound that is answered, show it to those who watch, write its line."""
@@ -315,26 +311,28 @@ class Relay:
         self._log.info("inbound", **fields, **{name: value for name, value in optional.items() if value})
 
 
-def _hold_back(limits: Mapping[str, RateLimit], client: str | None, address: str | None) -> None:
-    """Raise RateLimited where the client, or where no key is asked the address, sends faster than it may."""
-    limit = limits.get(client or OPEN)
-    wait = 0.0 if limit is None else limit.wait(client or address or "", time.monotonic())
-    if wait:
-        raise RateLimited("too many requests", max(1, math.ceil(wait)))
-
-
-def _look_at_type(headers: Mapping[str, str]) -> None:
-    """Raise WrongContentType where a body claims to be something else than JSON."""
-    claimed = headers.get("content-type", _JSON[0])
-    if claimed not in _JSON and claimed.partition(";")[0].strip().lower() not in _JSON:
+def _let_in(way: Way, match: Match, request: Request) -> None:
+    """Raise RateLimited for who sends faster than it may, WrongContentType for a body that claims not to be JSON."""
+    if way.limits is not None and (limit := way.limits.get(match.client or OPEN)) is not None:
+        wait = limit.wait(match.client or request.client_ip or "", time.monotonic())
+        if wait:
+            raise RateLimited("too many requests", max(1, math.ceil(wait)))
+    claimed = request.headers.get("content-type")
+    if claimed not in _JSON and request.method != "GET" and claimed.partition(";")[0].strip().lower() not in _JSON:
         raise WrongContentType("the body must be application/json")
 
 
-def _inbound(request: Request, endpoint: Endpoint, body: bytes) -> Inbound:
+def _read(match: Match, request: Request, body: bytes, at_rest: Privacy | None) -> Taken:
+    """What an inbound says, and how it is kept."""
     at = time.time_ns() // 1000
-    return Inbound(
-        inbound_id(request.id, at), endpoint, kept(request.headers), request.query, body, at, request.client_ip
+    inbound = Inbound(
+        inbound_id(request.id, at), match.endpoint, kept(request.headers), request.query, body, at, request.client_ip
     )
+    decoded = decode(match.source, inbound)
+    record = record_of(inbound, request.id, match)
+    if at_rest is None:
+        return Taken(match.source, decoded, record, is_as_read=True)
+    return Taken(match.source, decoded, hidden(record, decoded, match.source, at_rest), is_as_read=False)
 
 
 def _worded(dialect: VendorMapping | None, error: GatewayError) -> Answer:

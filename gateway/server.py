@@ -67,7 +67,7 @@ class PublicServer:
     ) -> Awaitable[Answer]:
         """What a request carries, given to the relay."""
         headers, target = message.headers, message.path
-        plain, body = _PLAIN(target), self._come(payload)
+        plain, body = _PLAIN(target), b"" if message.method == "GET" else self._come(payload)
         request = Request(
             request_id,
             message.method,

@@ -202,7 +202,7 @@ def test_the_worst_of_several_answers_is_relayed():
     mapping = MAPPINGS["dynamic_yield"].example()
     ended = [sent(outbound(0), "accepted"), sent(outbound(1), "again"), sent(outbound(2), "refused")]
     translation = Translation(tuple(one.outbound for one in ended), (), frozenset(), frozenset())
-    asked = Asked("t", translation, ended, is_delivered=False)
+    asked = Asked.since(0.0, translation, ended)
     storing, relaying = (
         RouteTarget(target=Target("t", mapping), upstream="u", on_failure=mode) for mode in ("store", "relay")
     )

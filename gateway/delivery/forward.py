@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,13 +17,24 @@ from gateway.translate import Translation
 
 
 class Asked(Struct, frozen=True):
-    """What a target was told of an inbound while its caller waited, and what became of it."""
+    """What a target was told of an inbound while its caller waited, and what became of it, in how many seconds.
 
-    target: str
+    Of all that was sent the vendor has everything (delivered) or not (retried), or there was nothing.
+    """
+
     translation: Translation
-    sent: list[Sent]
-    is_delivered: bool
-    """Whether something was sent, and the vendor has all of that."""
+    sent: Sequence[Sent]
+    outcome: Literal["delivered", "retried", "nothing"]
+    seconds: float
+
+    @classmethod
+    def since(cls, started: float, translation: Translation, sent: Sequence[Sent]) -> "Asked":
+        """What became of it from the moment at which it `started`, on the performance counter."""
+        outcome: Literal["delivered", "retried", "nothing"] = "delivered" if sent else "nothing"
+        for one in sent:
+            if not one.accepted:
+                outcome = "retried"
+        return cls(translation, sent, outcome, time.perf_counter() - started)
 
     @property
     def accepted(self) -> list[Sent]:
@@ -34,32 +46,23 @@ class Asked(Struct, frozen=True):
         """The interactions that it cannot be told and that are no ordinary traffic: they end as dead letters."""
         return [one.interaction for one in self.translation.refused if one.reason != "unsupported"]
 
-    @property
-    def outcome(self) -> str:
-        """What became of it in a word, or one for each outbound."""
-        return ",".join([one.outcome for one in self.sent]) or "nothing"
 
-
-def is_delivered(sent: Sequence[Sent]) -> bool:
-    """Whether something was sent, and the vendor has all of it."""
-    for one in sent:
-        if not one.accepted:
-            return False
-    return bool(sent)
-
-
-async def ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spares: bool) -> Sent:
-    """One outbound, sent while a caller waits; who `spares` an upstream asks none that is down or wants to rest."""
+async def ask(requests: Sequence[Outbound], upstream: Upstream, inbound: str, *, spares: bool) -> list[Sent]:
+    """Everything for a target, sent at once while a caller waits; who `spares` it asks none that is down or rests."""
+    if len(requests) != 1:
+        each = [ask((outbound,), upstream, inbound, spares=spares) for outbound in requests]
+        return [sent for (sent,) in await asyncio.gather(*each)]
+    outbound = requests[0]
     gate, pace = upstream.gate, upstream.pace
     began, probing = time.monotonic(), False
     if not pace.is_clear(began):
         probing = spares and (pace.is_open or pace.is_paused(began))
         if probing:
             if not pace.free(began):
-                return Sent.failed(outbound, NotSent("the upstream is down and not asked for the moment"))
+                return [Sent.failed(outbound, NotSent("the upstream is down and not asked for the moment"))]
             pace.take(1, began)
         elif (wait := pace.turn(began, upstream.settings.timeout)) is None:
-            return Sent.failed(outbound, NotSent("too many requests wait for the upstream's rate_limit"))
+            return [Sent.failed(outbound, NotSent("too many requests wait for the upstream's rate_limit"))]
         elif wait:
             await asyncio.sleep(wait)
             began = time.monotonic()
@@ -70,12 +73,12 @@ async def ask(outbound: Outbound, upstream: Upstream, inbound: str, *, spares: b
             gate.release()
     if sent.accepted:
         gate.accept()
-        return sent
+        return [sent]
     gate.learn(sent.ended(inbound, began))
     pause = sent.asked_pause()
     if pause:
         gate.pause(pause)
-    return sent
+    return [sent]
 
 
 def word(source: VendorMapping, primary: RouteTarget, asked: Asked, *, kept: bool) -> Answer:
