@@ -5,7 +5,7 @@ looked up in a table made once; keys are compared as keyed digests, so that noth
 """
 
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache
 from hashlib import blake2b
 from secrets import token_bytes
 from typing import Final, Literal
@@ -17,6 +17,8 @@ from gateway.errors import Forbidden, NoKey, NoSuchPath, WrongMethod
 from gateway.translate import Target
 
 _PREFLIGHT_SECONDS: Final = "600"
+_SHOWN: Final = 1024
+"""Keys whose owners are remembered."""
 
 
 class Client(Struct, frozen=True):
@@ -82,22 +84,22 @@ class Place(Struct, frozen=True):
 class Keyring:
     """The keys of all clients, as digests with a secret salt of this process's own.
 
-    What a look-up's time tells is of digests that nobody outside can compute.
+    What a look-up's time tells is of digests that nobody outside can compute. Owners of keys that were shown before are
+    remembered, by the secret hash that Python has for text: that tells no more.
     """
 
     def __init__(self, clients: Iterable[Client]) -> None:
-        self._digest = partial(blake2b, salt=token_bytes(blake2b.SALT_SIZE))
-        keys = [(key.reveal(), client.name) for client in clients for key in client.keys]
-        self._owners = {self._digest(_bytes(key)).digest(): name for key, name in keys}
-
-    def owner(self, key: str | None) -> str | None:
+        self._salt = token_bytes(blake2b.SALT_SIZE)
+        self._owners = {self._digest(key.reveal()): client.name for client in clients for key in client.keys}
+        self.owner = lru_cache(maxsize=_SHOWN)(self._owner)
         """The client whose key it is, if any."""
-        return self._owners.get(self._digest(_bytes(key)).digest()) if key else None
 
+    def _owner(self, key: str | None) -> str | None:
+        return self._owners.get(self._digest(key)) if key else None
 
-def _bytes(key: str) -> bytes:
-    """A key as it came: headers that are no UTF-8 come with surrogates, which are kept."""
-    return key.encode("utf-8", "surrogatepass")
+    def _digest(self, key: str) -> bytes:
+        """A key's digest; headers that are no UTF-8 come with surrogates, which are kept."""
+        return blake2b(key.encode("utf-8", "surrogatepass"), salt=self._salt).digest()
 
 
 class Table:
