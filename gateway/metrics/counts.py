@@ -1,12 +1,14 @@
 """What one route, target or upstream is counted by: plain numbers, raised by one thread alone.
 
-Every click raises them, so that each costs a few bytecodes; what Prometheus wants is worked out in `settle`.
+Every click raises them, so that each costs a few bytecodes; what Prometheus wants is worked out in `settle`. Where
+nothing else is known of a number it is an `itertools.count`: `next` raises it in C, and the last `next` reads it.
 """
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from prometheus_client import Counter
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _UNTOLD: Final = 1024
 """Pairs of sets of names that a target counts one by one before they are summed by name."""
 _Word = TypeVar("_Word", int, str)
+_Key = TypeVar("_Key")
 _bucket = partial(bisect_left, BUCKETS)
 """The index of the bucket that a number of seconds falls into."""
 
@@ -38,7 +41,7 @@ class RouteCounts:
         self._answers: defaultdict[int, list[int]] = defaultdict(no_counts)
         """For each status, how many by bucket."""
         self._seconds = 0.0
-        self._interactions: defaultdict[str, int] = defaultdict(int)
+        self._interactions: defaultdict[str, Iterator[int]] = defaultdict(count)
 
     def inbound(self, status: int, seconds: float) -> None:
         """An inbound was answered."""
@@ -48,7 +51,7 @@ class RouteCounts:
     def interactions(self, interactions: Iterable["Interaction"]) -> None:
         """Interactions were accepted."""
         for one in interactions:
-            self._interactions[one.action if isinstance(one, Engagement) else one.type] += 1
+            next(self._interactions[one.action if isinstance(one, Engagement) else one.type])
 
     def settle(self, families: Families) -> None:
         """Put what was counted into the families."""
@@ -56,7 +59,7 @@ class RouteCounts:
         _put(families.inbound, (self._name, self._vendor), _numbers(self._answers))
         self._answers.clear()
         self._seconds = 0.0
-        _put(families.interactions, (self._name,), self._interactions)
+        _put(families.interactions, (self._name,), _read(self._interactions))
 
 
 class TargetCounts:
@@ -83,7 +86,7 @@ class TargetCounts:
 
     def translated(self, translation: "Translation", record: "Record") -> None:
         """What a target loses, does not get and is told of another vendor's ids is known."""
-        self._named[translation.losses, translation.copied] += 1
+        next(self._named[translation.losses, translation.copied])
         if translation.refused or translation.filtered or translation.dropped:
             for one in translation.refused:
                 self._left_out[one.reason] += 1
@@ -121,18 +124,18 @@ class UpstreamCounts:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._answers: defaultdict[int | str, int] = defaultdict(int)
+        self._answers: defaultdict[int | str, Iterator[int]] = defaultdict(count)
 
     def answered(self, sent: "Sent") -> None:
         """An attempt ended: with a status, or as not_sent, ambiguous, no_token or, never sent, refused."""
-        self._answers[sent.answer.status if sent.answer else sent.outcome] += 1
+        next(self._answers[sent.answer.status if sent.answer else sent.outcome])
 
     def settle(self, families: Families) -> None:
         """Put what was counted into the families."""
-        _put(families.responses, (self._name,), self._answers)
+        _put(families.responses, (self._name,), _read(self._answers))
 
 
-class _Names(dict[tuple[frozenset[str], frozenset[str]], int]):
+class _Names(dict[tuple[frozenset[str], frozenset[str]], Iterator[int]]):
     """How often a target met each pair of sets of names, lost and copied; there may be any number of such pairs."""
 
     def __init__(self) -> None:
@@ -140,10 +143,11 @@ class _Names(dict[tuple[frozenset[str], frozenset[str]], int]):
         self._lost: defaultdict[str, int] = defaultdict(int)
         self._copied: defaultdict[str, int] = defaultdict(int)
 
-    def __missing__(self, pair: object) -> int:
+    def __missing__(self, pair: tuple[frozenset[str], frozenset[str]]) -> Iterator[int]:
         if len(self) >= _UNTOLD:
             self._sum()
-        return 0
+        self[pair] = count()
+        return self[pair]
 
     def settle(self, target: str, families: Families) -> None:
         """Put what was counted into the families."""
@@ -153,17 +157,23 @@ class _Names(dict[tuple[frozenset[str], frozenset[str]], int]):
 
     def _sum(self) -> None:
         """Keep the numbers by name alone; a `properties.*` name counts as `properties`, once for a set."""
-        for (lost, copied), number in self.items():
+        for (lost, copied), number in _read(self).items():
             for name in {_field(name) for name in lost}:
                 self._lost[name] += number
             for name in {_field(name) for name in copied}:
                 self._copied[name] += number
-        self.clear()
 
 
 def _numbers(ended: Mapping[_Word, Iterable[int]]) -> dict[_Word, int]:
     """How many there are of each word, in all buckets."""
     return {word: sum(buckets) for word, buckets in ended.items()}
+
+
+def _read(counts: MutableMapping[_Key, Iterator[int]]) -> dict[_Key, int]:
+    """How many each has counted; they are forgotten."""
+    found = {key: next(one) for key, one in counts.items()}
+    counts.clear()
+    return found
 
 
 def _put(family: Counter, labels: tuple[str, ...], counted: MutableMapping[Any, int]) -> None:
