@@ -159,7 +159,7 @@ class Commits:
             error = StoreFull(f"the store cannot be written: {failure}")
         finally:
             self._commit = self._first = None
-        self._queued -= sum(len(row.blob) for row in batch.rows)
+        self._queued -= batch.size()
         self._failed = error is not None
         if error is None:
             self._held -= sum(_weight(letter) for letter in batch.letters)

@@ -1,12 +1,14 @@
 """What an embedded store writes to and reads from: a log that commits batches, all or nothing."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final, Protocol
 
 from msgspec import Struct, field
 
 from gateway.store.contract import Attempt, DeadGroup, DeadLetter, End, Entry, Filter, Record
 
+_blob = attrgetter("blob")
 FOREVER: Final = (1 << 63) - 1
 """A position beyond all others."""
 
@@ -72,6 +74,10 @@ class Batch(Struct):
     forgotten: list[int] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
     ends: list[End] = field(default_factory=list)
+
+    def size(self) -> int:
+        """Bytes of its inbounds."""
+        return sum(map(len, map(_blob, self.rows)))
 
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""

@@ -46,8 +46,8 @@ class Room:
         return self._free() < _SCARCE
 
     def is_stale(self) -> bool:
-        """Whether it is time to look again; looking is then up to the caller."""
-        if self.reason is None or time.monotonic() - self._probed_at < _PROBE:
+        """Whether it is time to look again whether there is room; looking is then up to the caller."""
+        if time.monotonic() - self._probed_at < _PROBE:
             return False
         self._probed_at = time.monotonic()
         return True

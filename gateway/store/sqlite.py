@@ -149,7 +149,7 @@ class SqliteLog:
 
     def unready(self) -> str | None:
         """Why nothing can be appended; None when it can."""
-        if self._room.is_stale() and not self._probing:
+        if self._room.reason is not None and self._room.is_stale() and not self._probing:
             self._probing = True
             self._threads["writer"].submit(self._probe)
         return self._room.reason
@@ -270,7 +270,7 @@ class SqliteLog:
 
     def _write(self, batch: Batch) -> None:
         """One transaction; when there is no room, the ballast is given up for all but inbounds."""
-        size = sum([len(row.blob) for row in batch.rows])
+        size = batch.size()
         if size:
             self._ask_for_room(size)
         self._collector.note(batch.finished)
