@@ -87,7 +87,8 @@ def typed_by(type_key: str) -> dict[str, Any]:
 class Told(Struct, frozen=True):
     """What one `{name, properties}` event says, and how it was written.
 
-    `facts` are its canonical fields by their names, `properties` what it holds beside them.
+    `facts` are its canonical fields by their names (a call that names more than fifteen arguments is a slow one),
+    `properties` what it holds beside them.
     """
 
     word: Word | None
@@ -307,11 +308,13 @@ def _add_properties(
     for key, value in properties.items():
         if key in sent or key == type_key or (not value and is_empty(value)):
             continue
-        form = forms.get(key)
-        formed = value if form is None and isinstance(value, str) else _formed(form, value)
-        if formed is not None:
-            sent[key] = formed
-            told.append(f"properties.{key}")
+        formed = value
+        if key in forms or not isinstance(value, str):
+            formed = _formed(forms.get(key), value)
+            if formed is None:
+                continue
+        sent[key] = formed
+        told.append(f"properties.{key}")
     return told
 
 

@@ -64,18 +64,17 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
     one = body.events[index]
     type_ = wire.TYPES.get(one.eventName, "custom")
     properties = values.copy()
-    take, get = properties.pop, properties.get
     name: str | None = one.eventName
     if type_ != "custom":
-        name = take("name") if type(get("name")) is str else None
-    cart = _take_cart(properties) if "cart" in properties else None
+        name = properties.pop("name") if type(properties.get("name")) is str else None
+    facts = _take_facts(properties)
     occurred_at = None if one.clientEventTimestamp is None else from_iso(one.clientEventTimestamp)
     spelling = {
         "clientEventTimestamp": one.clientEventTimestamp,
         "eventProperties": one.eventProperties,
         "insertId": one.insertId,
         "occurred_at": occurred_at,
-        "plain": values if cart is None else values | {"cart": cart},
+        "plain": values | {"cart": facts["cart"]} if "cart" in facts else values,
     }
     return Event(
         id=f"{inbound.id}-{index}",
@@ -84,12 +83,6 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
         occurred_at=occurred_at,
         type=type_,
         name=name,
-        value=take("value") if type(get("value")) in _NUMBER else None,
-        currency=take("currency") if type(get("currency")) is str else None,
-        quantity=take("quantity") if type(get("quantity")) in _NUMBER else None,
-        product_id=take("product_id") if type(get("product_id")) is str else None,
-        cart=cart,
-        transaction_id=take("transaction_id") if type(get("transaction_id")) is str else None,
         user=User(body.userId),
         session=Session(one.sessionId),
         device=NO_DEVICE if one.deviceId is None else Device(id=one.deviceId),
@@ -98,6 +91,7 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
             "": _beside_event(one, None if tree is None else tree["events"][index], occurred_at),
             "body": {} if tree is None else rest(tree, wire.EVENTS.keys),
         },
+        **facts,
     )
 
 
@@ -117,12 +111,24 @@ def _beside_event(one: wire.Event, raw: Mapping[str, Any] | None, occurred_at: i
 _NUMBER: Final = frozenset({int, float})
 
 
-def _take_cart(properties: dict[str, Any]) -> tuple[CartItem, ...] | None:
-    """The cart taken out of the properties, None where it is no JSON text with the canonical keys."""
-    cart = _cart(properties["cart"])
-    if cart is not None:
+def _take_facts(properties: dict[str, Any]) -> dict[str, Any]:
+    """The canonical fields of an event by their names, those of documented types taken out of its properties."""
+    facts: dict[str, Any] = {}
+    take, get = properties.pop, properties.get
+    if type(get("value")) in _NUMBER:
+        facts["value"] = take("value")
+    if type(get("currency")) is str:
+        facts["currency"] = take("currency")
+    if type(get("quantity")) in _NUMBER:
+        facts["quantity"] = take("quantity")
+    if type(get("product_id")) is str:
+        facts["product_id"] = take("product_id")
+    if type(get("transaction_id")) is str:
+        facts["transaction_id"] = take("transaction_id")
+    if "cart" in properties and (cart := _cart(properties["cart"])) is not None:
+        facts["cart"] = cart
         del properties["cart"]
-    return cart
+    return facts
 
 
 def _cart(value: Any) -> tuple[CartItem, ...] | None:

@@ -184,8 +184,7 @@ def held(values: Mapping[str, Any]) -> dict[str, Any] | None:
         if type(value) is not dict or len(value) != 1:
             return None
         ((kind, plain),) = value.items()
-        types = _HELD.get(kind)
-        if types is not None and type(plain) in types:
+        if type(plain) in _HELD.get(kind, ()):
             found[name] = plain
         elif kind == "longValue" and type(plain) in (int, str) and is_int64(plain):
             found[name] = int(plain)

@@ -123,6 +123,15 @@ def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any] |
         "eventTime": one.eventTime,
         "named": one.name is not None,
     }
+    facts: dict[str, Any] = {
+        "value": one.value,
+        "currency": one.currency,
+        "quantity": one.quantity,
+        "product_id": one.productId,
+        "transaction_id": one.uniqueTransactionId,
+    }
+    if one.cart is not None:
+        facts["cart"] = _cart(one.cart, None if raw is None else raw["cart"])
     return Event(
         id=id_,
         origin=Origin("gravity_field_sdk", "event", one.type, spelling),
@@ -130,18 +139,13 @@ def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any] |
         occurred_at=occurred_at,
         type=type_,
         name=name,
-        value=one.value,
-        currency=one.currency,
-        quantity=one.quantity,
-        product_id=one.productId,
-        cart=None if one.cart is None else _cart(one.cart, None if raw is None else raw["cart"]),
-        transaction_id=one.uniqueTransactionId,
         user=shared.user,
         session=shared.session,
         page=shared.page,
         device=shared.device,
         properties=properties,
         outside=outside,
+        **facts,
     )
 
 

@@ -1,6 +1,6 @@
 """From the vendor's body to an interaction."""
 
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from msgspec import UNSET, structs
 
@@ -103,8 +103,12 @@ def _entry(ids: wire.Ids, entry: Any) -> Item | None:
 
 
 def _is_id(value: object) -> TypeGuard[str | int]:
-    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+    return type(value) in _ID_TYPES and value != ""
 
 
 def _is_position(value: object) -> TypeGuard[str | float]:
-    return isinstance(value, float) or _is_id(value)
+    return type(value) in _POSITION_TYPES and value != ""
+
+
+_ID_TYPES: Final = frozenset({str, int})
+_POSITION_TYPES: Final = _ID_TYPES | {float}
