@@ -72,7 +72,7 @@ class Endpoint(Struct, frozen=True):
     paths: tuple[str, ...]
 
 
-class Inbound(Struct, frozen=True):
+class Inbound(Struct, frozen=True, gc=False):
     """One HTTP request received.
 
     `headers` have lower-case names; `query` is decoded, the last of a repeated name wins; `received_at` is microseconds
@@ -114,7 +114,7 @@ def is_printable(header: str) -> bool:
     return header.isprintable()
 
 
-class Outbound(Struct, frozen=True):
+class Outbound(Struct, frozen=True, gc=False):
     """One HTTP request to be sent; `indices` are those of the interactions in it. A body of None sends none."""
 
     method: str
@@ -124,7 +124,7 @@ class Outbound(Struct, frozen=True):
     indices: tuple[int, ...]
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """What one interaction adds to an outbound.
 
     Parts with the same endpoint and equal envelopes travel together; a part without an envelope travels alone.
@@ -140,7 +140,7 @@ content_of: Final = attrgetter("content")
 """A part's content."""
 
 
-class Encoded(Struct, frozen=True):
+class Encoded(Struct, frozen=True, gc=False):
     """One interaction as a target says it.
 
     `said` are the canonical names it carries, None for all; `partly` are those of them that lost something on the way.
@@ -161,7 +161,7 @@ def said_with(said: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
     return said.union(filter(None, names))
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """Why a target cannot carry an interaction, and the canonical names concerned, sorted."""
 
     reason: Literal["unsupported", "missing", "unknown_id"]

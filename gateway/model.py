@@ -5,6 +5,9 @@ Two kinds, `Engagement` (with a served campaign) and `Event` (of the business). 
 them, `gateway.facts` reads and sets them.
 
 Empty strings, lists and objects state nothing. Times are integer microseconds since the Unix epoch, UTC.
+
+What is made anew for each click, here and in the mappings, is read from JSON and never changed, so it is part of no
+reference cycle: `gc=False` keeps it from the collector.
 """
 
 from typing import Any, Final, Literal
@@ -58,7 +61,7 @@ USUAL_NAMES: Final[dict[str, str]] = {
 """What an event without a name of its own is called, by its type (`custom` has no usual name)."""
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, gc=False):
     """A thing shown or touched: a product, a match, a game. Ids and position keep the JSON type they came with."""
 
     kind: str
@@ -67,7 +70,7 @@ class Item(Struct, frozen=True):
     position: str | float | None = None
 
 
-class CartItem(Struct, frozen=True):
+class CartItem(Struct, frozen=True, gc=False):
     """One line of a cart; `extras` are keys that the model does not name, for the cart's own vendor."""
 
     product_id: str | None = None
@@ -76,7 +79,7 @@ class CartItem(Struct, frozen=True):
     extras: dict[str, Any] | None = None
 
 
-class User(Struct, frozen=True):
+class User(Struct, frozen=True, gc=False):
     """A person: `id` is the customer's own, the others are minted by the origin vendor and mean nothing elsewhere."""
 
     id: str | None = None
@@ -84,14 +87,14 @@ class User(Struct, frozen=True):
     vendor_server_id: str | None = None
 
 
-class Session(Struct, frozen=True):
+class Session(Struct, frozen=True, gc=False):
     """A visit: `id` is the customer's own, `vendor_id` minted by the origin vendor."""
 
     id: str | None = None
     vendor_id: str | None = None
 
 
-class Page(Struct, frozen=True):
+class Page(Struct, frozen=True, gc=False):
     """Where it happened; `type` in capitals (HOMEPAGE, CATEGORY, PRODUCT, CART, SEARCH, OTHER)."""
 
     type: str | None = None
@@ -101,7 +104,7 @@ class Page(Struct, frozen=True):
     locale: str | None = None
 
 
-class Device(Struct, frozen=True):
+class Device(Struct, frozen=True, gc=False):
     """On what it happened."""
 
     ip: str | None = None
@@ -109,7 +112,7 @@ class Device(Struct, frozen=True):
     id: str | None = None
 
 
-class Origin(Struct, frozen=True, eq=False):
+class Origin(Struct, frozen=True, gc=False, eq=False):
     """Where an interaction came from: its vendor, the endpoint and the vendor's own word for what happened.
 
     `spelling` is how the vendor wrote facts that the model holds in another form (a time's text, a key's place). Only
@@ -128,7 +131,7 @@ NO_PAGE: Final = Page()
 NO_DEVICE: Final = Device()
 
 
-class _Common(Struct, frozen=True, kw_only=True, tag_field="kind"):
+class _Common(Struct, frozen=True, gc=False, kw_only=True, tag_field="kind"):
     """What both kinds carry."""
 
     id: str
@@ -153,7 +156,7 @@ class _Common(Struct, frozen=True, kw_only=True, tag_field="kind"):
     empty. `options` holds wishes to the vendor; they are no facts and never losses."""
 
 
-class Engagement(_Common, frozen=True, kw_only=True, tag="engagement"):
+class Engagement(_Common, frozen=True, gc=False, kw_only=True, tag="engagement"):
     """A person's engagement with a served campaign."""
 
     action: Action
@@ -163,7 +166,7 @@ class Engagement(_Common, frozen=True, kw_only=True, tag="engagement"):
     label: str | None = None
 
 
-class Event(_Common, frozen=True, kw_only=True, tag="event"):
+class Event(_Common, frozen=True, gc=False, kw_only=True, tag="event"):
     """A business event."""
 
     type: EventType

@@ -53,7 +53,7 @@ class _Kept(Struct):
     turned: "tuple[Interaction, Turned] | None" = None
 
 
-class Decoded(Struct, frozen=True):
+class Decoded(Struct, frozen=True, gc=False):
     """What an inbound says: its interactions, all of one vendor, and beside each the canonical names it states.
 
     `kept` belongs to these very interactions: a copy with other ones starts anew.
@@ -89,7 +89,7 @@ Turned = tuple[Event, dict[str, str], frozenset[str]]
 """A custom event; its properties that say what has a name of its own, with those names; the names said in part."""
 
 
-class Refused(Struct, frozen=True, order=True):
+class Refused(Struct, frozen=True, gc=False, order=True):
     """An interaction, by its index, that a target cannot carry, with the reason and the names concerned."""
 
     interaction: int
@@ -97,7 +97,7 @@ class Refused(Struct, frozen=True, order=True):
     fields: tuple[str, ...]
 
 
-class Translation(Struct, frozen=True):
+class Translation(Struct, frozen=True, gc=False):
     """What one target is sent for an inbound, unsigned, and what it is not.
 
     `losses` and `copied` are canonical names; `filtered` counts interactions that `when` or `share` kept back,

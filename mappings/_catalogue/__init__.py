@@ -84,7 +84,7 @@ def typed_by(type_key: str) -> dict[str, Any]:
     return {"properties": {type_key: {"anyOf": [{"enum": sorted(TYPES)}, {"type": "null"}]}}}
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """What one `{name, properties}` event says, and how it was written.
 
     `facts` are its canonical fields by their names (a call that names more than fifteen arguments is a slow one),
@@ -124,7 +124,7 @@ def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type
 _EVENT_KEYS: Final = frozenset({"name", "properties"})
 
 
-class CartLine(Struct, frozen=True, omit_defaults=True):
+class CartLine(Struct, frozen=True, gc=False, omit_defaults=True):
     """One cart line as the vendors write it."""
 
     productId: str | None = None
@@ -136,7 +136,7 @@ class _DocumentedLine(CartLine, frozen=True, forbid_unknown_fields=True):
     """A cart line with nothing beside its documented keys."""
 
 
-class _Facts(Struct, frozen=True, rename=KEYS):
+class _Facts(Struct, frozen=True, gc=False, rename=KEYS):
     """The canonical fields of an event, each in its documented form."""
 
     value: int | float | None = None
@@ -241,7 +241,7 @@ def own_event(event: Event, type_key: str) -> dict[str, Any]:
     return content | clash if clash else content
 
 
-class Conformed(Struct, frozen=True):
+class Conformed(Struct, frozen=True, gc=False):
     """An event's properties as the catalogue documents them.
 
     `missing`, `said` and `partly` are canonical names: required but not there, carried, and carried in part.

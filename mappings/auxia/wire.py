@@ -21,7 +21,7 @@ InteractionType = Literal["VIEWED", "CLICKED", "SNOOZED", "DISMISSED", "CTA_COMP
 _NonEmpty = Annotated[str, Meta(min_length=1)]
 
 
-class _Wire(Struct, frozen=True, omit_defaults=True):
+class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase; an explicit null says no more than absence."""
 
 
@@ -240,7 +240,7 @@ def typed(value: Any) -> dict[str, Any]:
     return {"stringValue": json_text(without_nulls(value))}
 
 
-class CartLine(Struct, frozen=True, omit_defaults=True):
+class CartLine(Struct, frozen=True, gc=False, omit_defaults=True):
     """One line of a cart under its canonical keys."""
 
     product_id: str | None = None

@@ -148,7 +148,7 @@ def page_view(inbound: Inbound) -> tuple[Interaction, ...]:
     )
 
 
-class _Shared(Struct, frozen=True):
+class _Shared(Struct, frozen=True, gc=False):
     """What all interactions of a body share: the person, the visit, the device, and what stood beside them."""
 
     user: User

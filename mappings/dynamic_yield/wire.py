@@ -12,7 +12,7 @@ from gateway.wire import BESIDE, Shape
 from mappings import _catalogue as catalogue
 
 
-class _Wire(Struct, frozen=True, omit_defaults=True):
+class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase but for what names a user; an explicit null says no more than absence."""
 
 

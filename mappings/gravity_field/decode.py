@@ -97,7 +97,7 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
     return tuple(found)
 
 
-class _Shared(Struct, frozen=True):
+class _Shared(Struct, frozen=True, gc=False):
     """What all interactions of a body share: the person, the visit, the page, and what stood beside them."""
 
     user: User

@@ -10,7 +10,7 @@ from gateway.wire import Shape
 from mappings import _catalogue as catalogue
 
 
-class _Wire(Struct, frozen=True, omit_defaults=True):
+class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase but for `event_time`; an explicit null says no more than absence."""
 
 

@@ -64,7 +64,7 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
     )
 
 
-class _Shared(Struct, frozen=True):
+class _Shared(Struct, frozen=True, gc=False):
     """What all events of a body share: the person, the visit, the page, the device, and what stood beside them."""
 
     user: User

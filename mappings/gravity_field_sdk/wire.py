@@ -9,7 +9,7 @@ from gateway.model import Action
 from gateway.wire import BESIDE, Shape
 
 
-class _Wire(Struct, frozen=True, omit_defaults=True):
+class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase; mobile SDKs send explicit nulls, which say no more than absence."""
 
 

@@ -49,7 +49,7 @@ EventWord = Literal[
 ItemKind = Literal["event", "outcome", "sport", "league", "game"]
 
 
-class Tracked(Struct, frozen=True, forbid_unknown_fields=True):
+class Tracked(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """The one body; real clients write numbers for user ids, too."""
 
     event_type: EventWord
