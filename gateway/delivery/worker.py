@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from gateway.clocks import Clocks
 from gateway.contract import Outbound
@@ -213,7 +214,10 @@ class Worker:
             self._gate.accept()
         else:
             delivery.whole = False
-            self._gate.learn(sent.ended(delivery.entry.position, began))
+            ended = sent.ended(delivery.entry.position, began)
+            if ended.outcome == "doubt" and self._is_blamed(delivery.entry):
+                ended = replace(ended, outcome="refused")  # of this inbound alone, it tells nothing of the account
+            self._gate.learn(ended)
             pause = sent.asked_pause()
             if pause:
                 self._gate.pause(pause)
