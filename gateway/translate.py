@@ -85,8 +85,8 @@ class Decoded(Struct, frozen=True, gc=False):
         return kept.turned[1]
 
 
-Turned = tuple[Event, dict[str, str], frozenset[str]]
-"""A custom event; its properties that say what has a name of its own, with those names; the names said in part."""
+Turned = tuple[Event, frozenset[str]]
+"""A custom event and the names of which it says only a part."""
 
 
 class Refused(Struct, frozen=True, gc=False, order=True):
@@ -245,71 +245,63 @@ def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, re
 
     An event covers no want of a person: where the vendor takes one from nobody, the refusal stands.
     """
-    event, flat, partly = turned
+    event, partly = turned
     encoded = mapping.encode(event)
     if not isinstance(encoded, Encoded) or encoded.said is None:
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal
-    said = encoded.said.union(_ACTION, map(flat.__getitem__, encoded.said.intersection(flat)))
+    said = encoded.said.union(_ACTION, map(_SAID_BY.__getitem__, encoded.said.intersection(_SAID_BY)))
     if not _FLAT.isdisjoint(interaction.properties):
-        said = said.difference([place for place, name in flat.items() if _KEYS[name] in interaction.properties])
+        said = said.difference(_shadowed(interaction))
     return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
 
 
 def as_event(interaction: Interaction) -> Turned:
-    """An interaction as a custom event with flat properties.
-
-    Beside it, the properties in which it says what has a name of its own, and the names that it says in part.
-    """
+    """An interaction as a custom event with flat properties, and the names of which these say only a part."""
     properties: dict[str, Any] = interaction.properties.copy()
-    flat: dict[str, str] = {}
-    for name, value in _flat_facts(interaction):
+    for key, value in _flat_facts(interaction).items():
         if value is not None and (value or not is_empty(value)):
-            key, place = _PLACES[name]
             properties[key] = value if isinstance(value, str) else text(value)
-            flat[place] = name
     partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
     if isinstance(interaction, Engagement):
-        return _event_of(interaction, properties), flat, partly
+        return _event_of(interaction, properties), partly
     usual = USUAL_NAMES.get(interaction.type)
     if interaction.name and interaction.name != usual:
         partly |= {"type"}
-    return replace(interaction, type="custom", name=interaction.name or usual, properties=properties), flat, partly
+    return replace(interaction, type="custom", name=interaction.name or usual, properties=properties), partly
 
 
 _ACTION: Final = frozenset({"action"})
 _ITEMS: Final = frozenset({"items"})
-_KEYS: Final = {
-    "decision_id": "decision_id",
-    "slot_id": "slot_id",
-    "variations": "variations",
-    "placement": "placement",
-    "label": "label",
-    "items": "item_id",
-    "item.kind": "item_kind",
-    "item.parent_id": "item_parent_id",
-}
-_FLAT: Final = frozenset(_KEYS.values())
-_PLACES: Final = {name: (key, f"properties.{key}") for name, key in _KEYS.items()}
-"""The property of a custom event, with its name, for what has no other place there; the first item's id for all."""
+_FLAT: Final = frozenset(
+    {"decision_id", "slot_id", "variations", "placement", "label", "item_kind", "item_id", "item_parent_id"}
+)
+_SAID_BY: Final = {f"properties.{key}": key for key in _FLAT} | {"properties.item_id": "items"}
+"""What is said by a flat property of a custom event; the first item's id stands for the items."""
 
 
-def _flat_facts(interaction: Interaction) -> list[tuple[str, Any]]:
-    """What a custom event says in properties, by canonical name or reference."""
-    facts: list[tuple[str, Any]] = [("placement", interaction.placement)]
+def _flat_facts(interaction: Interaction) -> dict[str, Any]:
+    """What a custom event says in properties, by their keys."""
+    facts: dict[str, Any] = {"placement": interaction.placement}
     if isinstance(interaction, Engagement):
-        facts = [
-            ("decision_id", interaction.decision_id),
-            ("slot_id", interaction.slot_id),
-            ("variations", interaction.variations),
-            ("placement", interaction.placement),
-            ("label", interaction.label),
-        ]
+        facts = {
+            "decision_id": interaction.decision_id,
+            "slot_id": interaction.slot_id,
+            "variations": interaction.variations,
+            "placement": interaction.placement,
+            "label": interaction.label,
+        }
     if interaction.items:
         first = interaction.items[0]
-        facts += [("item.kind", first.kind), ("items", first.id), ("item.parent_id", first.parent_id)]
+        facts.update(item_kind=first.kind, item_id=first.id, item_parent_id=first.parent_id)
     return facts
+
+
+def _shadowed(interaction: Interaction) -> list[str]:
+    """The properties whose keys a custom event needs for what has a name of its own."""
+    facts, own = _flat_facts(interaction), interaction.properties
+    return [f"properties.{key}" for key, value in facts.items() if key in own and not is_empty(value)]
 
 
 def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:

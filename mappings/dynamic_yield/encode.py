@@ -142,10 +142,11 @@ def own_engagement(interaction: Engagement) -> Encoded:
     elif interaction.slot_id is not None:
         content["slotId"] = interaction.slot_id
     if interaction.variations is not None:
-        content["variations"] = [_as_it_came(id_) for id_ in interaction.variations]
-    for beside in (interaction.properties, interaction.outside.get("")):
-        if beside:
-            content.update(without_nulls(beside))
+        content["variations"] = list(map(_as_it_came, interaction.variations))
+    if interaction.properties:
+        content.update(without_nulls(interaction.properties))
+    if beside := interaction.outside.get(""):
+        content.update(without_nulls(beside))
     return Encoded((Part("engagement", content, _own_envelope(interaction), interaction.origin),), None)
 
 
