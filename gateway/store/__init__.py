@@ -4,7 +4,8 @@ contract            what a store does for the rest of the gateway
 embedded            the store in the gateway's own process, over a log
 commits             what is written together, and when
 consumer, window    one target: what it leases; how far it is
-recent, trails      what was appended last; where an inbound went
+recent, rereading   what was appended last; what was read back last
+trails              where an inbound went
 log                 what a log does; `sqlite` is the engine, `memory` the one of tests
 schema, statements  the SQLite file, and what is written to it and asked of it
 room, collecting    how much may be written; letting go of what is done with

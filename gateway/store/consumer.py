@@ -12,6 +12,7 @@ from gateway.store.commits import Commits
 from gateway.store.contract import Entry, Lane, Record
 from gateway.store.log import Log, Parked, Place, Row
 from gateway.store.recent import Recent
+from gateway.store.rereading import Rereading
 from gateway.store.window import Window
 
 _LONGEST: Final = 900.0
@@ -23,6 +24,7 @@ class Shared(Struct):
 
     log: Log
     commits: Commits
+    rereading: Rereading
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
     recent: Recent = field(default_factory=Recent)
@@ -212,8 +214,9 @@ class Consumer:
         """A route's records from memory, or from the log; one that cannot be read any more is given up."""
         records = self._shared.recent.read(route, start, end, count)
         if records is not None:
+            self._shared.rereading.forget(self.target)
             return records
-        found = await self._shared.log.read(route, start, end, count)
+        found = await self._shared.rereading.read(self.target, route, range(start, end), count)
         for position in [position for position, record in found if record is None]:
             self._lose(position)
         return found

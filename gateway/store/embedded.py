@@ -18,6 +18,7 @@ from gateway.store.commits import Commits
 from gateway.store.consumer import Consumer, Shared
 from gateway.store.contract import Backlog, DeadGroup, DeadLetter, Entry, Filter, Lane, Record, Trail
 from gateway.store.log import Batch, Kept, Log, Place, Stretch
+from gateway.store.rereading import Rereading
 from gateway.store.trails import Trails
 
 _CHUNK: Final = 100
@@ -49,7 +50,7 @@ class EmbeddedStore:
         """Whether anything at all is traced: see `traces`."""
         self._log = log
         self._commits = Commits(log, self._prepare, self._committed)
-        self._shared = Shared(log, self._commits, wall, monotonic)
+        self._shared = Shared(log, self._commits, Rereading(log), wall, monotonic)
         self._clocks = Clocks(wall, monotonic)
         self._consumers: dict[str, Consumer] = {}
         self._routes: dict[str, list[Consumer]] = {}
@@ -240,6 +241,7 @@ class EmbeddedStore:
     def _serve(self, lanes: Sequence[Lane], *, everything: bool) -> None:
         """`everything`: cursors may have been lost, so a target that is not known starts with all that is kept."""
         position = self._commits.next
+        self._shared.rereading.clear()
         gone = dict(self._consumers)
         for lane in lanes:
             consumer = gone.pop(lane.target, None)
