@@ -25,7 +25,7 @@ from mappings import MAPPINGS
 class _Idle:
     """What is bound to a route, a target or an upstream: takes whatever it is told, and that is all."""
 
-    inbound = interactions = translated = delivered = given_up = answered = "".format
+    inbound = translated = delivered = given_up = answered = "".format
 
 
 _IDLE: Final = _Idle()

@@ -168,7 +168,7 @@ class Refusal(Struct, frozen=True, gc=False):
     fields: tuple[str, ...]
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """An HTTP answer, the gateway's to its caller or a vendor's to the gateway; header names are lower-case."""
 
     status: int

@@ -23,7 +23,7 @@ from gateway.delivery.keeping import inbound_id, record_of
 from gateway.delivery.settle import refused_names
 from gateway.errors import GatewayError, Overloaded, RateLimited, WrongContentType, WrongMethod
 from gateway.metrics import Metrics
-from gateway.model import identified
+from gateway.model import Interaction, identified
 from gateway.routing import Match, RouteTarget
 from gateway.rules import OPEN, Rules, Waited, Way
 from gateway.shaping import Privacy
@@ -53,7 +53,7 @@ class Request(Struct, frozen=True):
     body: bytes | Callable[[], Awaitable[bytes]]
 
 
-class Taken(Struct, frozen=True):
+class Taken(Struct, frozen=True, gc=False):
     """An inbound that was read: by whom, what it says, how it is kept, and whether that is as it was read."""
 
     source: VendorMapping
@@ -62,7 +62,7 @@ class Taken(Struct, frozen=True):
     is_as_read: bool
 
 
-class Line(Struct):
+class Line(Struct, gc=False):
     """What the log, the tail and traces say of an inbound: noted as it passes, put in words once somebody asks.
 
     `kept` says what became of the targets that nobody asked (kept, lost), `is_kept` that what the one that was asked
@@ -78,6 +78,7 @@ class Line(Struct):
     kept: dict[str, str] = field(default_factory=dict)
     is_kept: bool = False
     error: str | None = None
+    accepted: tuple[Interaction, ...] = ()
 
     @property
     def route(self) -> str:
@@ -169,7 +170,7 @@ class Relay:
                 await next_turn()
                 taken = line.taken = _read(match, request, body, rules.at_rest)
                 answer = await self._accept(way, taken, line)
-                way.counts.interactions(taken.decoded.interactions)
+                line.accepted = taken.decoded.interactions
         except Exception as error:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
             answer = self._failed(line, error)
         self._tell(rules, line, request, answer.status, time.perf_counter() - started)
@@ -283,7 +284,7 @@ class Relay:
     def _tell(self, rules: Rules, line: Line, request: Request, status: int, seconds: float) -> None:
         """Count an inbound that is answered, show it to those who watch, write its line."""
         counts = rules.ways[line.match.route.name].counts if line.match else self._metrics.route("-", line.vendor)
-        counts.inbound(status, seconds)
+        counts.inbound(status, seconds, line.accepted)
         if self._tail.is_watched and self._tail.inbounds.admits(line.request_id):
             self._tail.inbound(line, status, seconds)
         if rules.logs(status):

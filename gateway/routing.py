@@ -56,7 +56,7 @@ class Route(Struct, frozen=True, kw_only=True):
     targets: tuple[RouteTarget, ...] = ()
 
 
-class Match(Struct, frozen=True):
+class Match(Struct, frozen=True, gc=False):
     """The route that takes an inbound, its endpoint, the mapping that reads it, and the key's owner where known."""
 
     route: Route

@@ -16,7 +16,7 @@ from gateway.routing import RouteTarget
 from gateway.translate import Translation
 
 
-class Asked(Struct, frozen=True):
+class Asked(Struct, frozen=True, gc=False):
     """What a target was told of an inbound while its caller waited, and what became of it, in how many seconds.
 
     Of all that was sent the vendor has everything (delivered) or not (retried), or there was nothing.

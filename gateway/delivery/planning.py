@@ -24,7 +24,7 @@ _LARGEST: Final = 4096
 _HOUR: Final = 3_600_000_000
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, gc=False):
     """The outbounds to send, and what ends as a dead letter without being sent."""
 
     requests: tuple[Outbound, ...] = ()

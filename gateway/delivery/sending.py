@@ -12,7 +12,7 @@ from gateway.delivery.retry import retry_after
 from gateway.errors import DeliveryFailed, TimedOut
 
 
-class Sent(Struct, frozen=True):
+class Sent(Struct, frozen=True, gc=False):
     """What became of one outbound: an answer with its verdict, or the failure that stood in for them.
 
     `outcome` is one word for logs and metrics, the vendor's verdict or how the attempt ended without one; `accepted`

@@ -43,14 +43,11 @@ class RouteCounts:
         self._seconds = 0.0
         self._interactions: defaultdict[str, Iterator[int]] = defaultdict(count)
 
-    def inbound(self, status: int, seconds: float) -> None:
-        """An inbound was answered."""
+    def inbound(self, status: int, seconds: float, accepted: Iterable["Interaction"] = ()) -> None:
+        """An inbound was answered, with so many interactions accepted."""
         self._answers[status][_bucket(seconds)] += 1
         self._seconds += seconds
-
-    def interactions(self, interactions: Iterable["Interaction"]) -> None:
-        """Interactions were accepted."""
-        for one in interactions:
+        for one in accepted:
             next(self._interactions[one.action if isinstance(one, Engagement) else one.type])
 
     def settle(self, families: Families) -> None:

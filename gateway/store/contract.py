@@ -11,7 +11,7 @@ from typing import Protocol
 from msgspec import Struct, field
 
 
-class Record(Struct, frozen=True, array_like=True):
+class Record(Struct, frozen=True, gc=False, array_like=True):
     """An inbound as it is kept, without any credential.
 
     `to` names the targets it is for (None: all of its route); `indices` the interactions that are meant (None: all),
