@@ -22,6 +22,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.http_writer import HttpVersion10
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from multidict import istr
 
 from gateway.contract import Answer
 from gateway.wire import encode_json
@@ -49,6 +50,7 @@ _UNHEARD: Final = {
 _STATUS_LINES: Final = {one.value: f"HTTP/1.1 {one.value} {one.phrase}" for one in HTTPStatus}
 _BODILESS: Final = (204, 304)
 
+_REQUEST_ID: Final = istr("x-request-id")
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
 
 Take = Callable[["Connection", str, RawRequestMessage, StreamReader], Awaitable[Answer]]
@@ -174,7 +176,7 @@ class Connection(RequestHandler):
     async def _serve(self, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Answer one request; gives whether there may be another."""
         self._request_in_progress, self._taken = True, payload
-        given = message.headers.get("x-request-id")
+        given = message.headers.get(_REQUEST_ID)
         request_id = given if given and _SANE_ID(given) else _new_request_id()
         try:
             answer = await self._server.take(self, request_id, message, payload)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Literal, Protocol
 import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
+from multidict import istr
 
 from gateway.errors import GatewayError
 from gateway.model import Interaction, Origin, is_empty
@@ -92,6 +93,7 @@ JSON: Final = {"content-type": "application/json"}
 """The headers of an outbound whose body is JSON; nobody changes them in place."""
 KEPT_HEADERS: Final = ("user-agent", "referer", "origin")
 """The caller's headers that a mapping may read or pass on; all others end at the gateway."""
+_ASKED_FOR: Final = tuple(map(istr, KEPT_HEADERS))
 
 
 def kept(headers: Mapping[str, str]) -> Mapping[str, str]:
@@ -99,7 +101,7 @@ def kept(headers: Mapping[str, str]) -> Mapping[str, str]:
 
     Nobody changes them in place: most callers show the same few browsers and pages, so they are remembered.
     """
-    return _kept(*map(headers.get, KEPT_HEADERS))
+    return _kept(*map(headers.get, _ASKED_FOR))
 
 
 @lru_cache(maxsize=256)

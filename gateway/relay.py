@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import structlog
+from aiohttp.hdrs import CONTENT_TYPE, ORIGIN
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -54,12 +55,12 @@ class Request(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True, gc=False):
-    """An inbound that was read: by whom, what it says, how it is kept, and whether that is as it was read."""
+    """An inbound that was read: by whom, what it says, how it is kept, and what that says where it is the same."""
 
     source: VendorMapping
     decoded: Decoded
     record: Record
-    is_as_read: bool
+    kept: Decoded | None
 
 
 class Line(Struct, gc=False):
@@ -174,7 +175,7 @@ class Relay:
         except Exception as error:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
             answer = self._failed(line, error)
         self._tell(rules, line, request, answer.status, time.perf_counter() - started)
-        if "origin" in request.headers:
+        if ORIGIN in request.headers:
             return replace(answer, headers={**answer.headers, **rules.table.cors(request.headers)})
         return answer
 
@@ -188,12 +189,12 @@ class Relay:
 
     async def _store(self, taken: Taken) -> Answer:
         """An inbound kept for all its targets."""
-        await self._keeper.append(taken.record, taken.decoded if taken.is_as_read else None)
+        await self._keeper.append(taken.record, taken.kept)
         return taken.source.success()
 
     async def _forward(self, way: Way, primary: Waited, taken: Taken, line: Line) -> Answer:
         """The others' copy kept, the primary asked, its answer worded; what it could not take is kept too."""
-        keeping = asyncio.create_task(self._keep(taken.record, way.others)) if way.others else None
+        keeping = asyncio.create_task(self._keep(taken, way.others)) if way.others else None
         started = time.perf_counter()
         await next_turn()
         translation = translate(taken.decoded, primary.settings.target)
@@ -217,7 +218,7 @@ class Relay:
         if primary.settings.on_failure == "store" and worth_keeping(asked.sent):
             later = left(asked.sent, ambiguous=primary.upstream.settings.retry.ambiguous)
         untold = asked.untold if later or asked.outcome == "delivered" else []
-        is_kept = bool(later or untold) and await self._keep(taken.record, [primary.settings], [*later, *untold])
+        is_kept = bool(later or untold) and await self._keep(taken, [primary.settings], [*later, *untold])
         if later and is_kept:
             line.is_kept = True
             if not asked.accepted:
@@ -237,7 +238,7 @@ class Relay:
         indices = tuple(sorted({*later, *asked.untold}))
         if asked.accepted:
             if indices:
-                await self._keep(record, [minting.settings], indices)
+                await self._keep(taken, [minting.settings], indices)
             return word(source, minting.settings, asked, kept=True)
         if asked.sent and not later:
             return word(source, minting.settings, asked, kept=False)
@@ -260,14 +261,14 @@ class Relay:
             self._tail.delivery(Delivered(taken.record, target.name, target.mapping.NAME, *passed))
         return asked
 
-    async def _keep(self, record: Record, targets: Sequence[RouteTarget], indices: Sequence[int] | None = None) -> bool:
+    async def _keep(self, taken: Taken, targets: Sequence[RouteTarget], indices: Sequence[int] | None = None) -> bool:
         """Keep a copy that the caller does not wait for; a failure is loud and counted, but not the caller's."""
         names = tuple(one.target.name for one in targets)
         meant = None if indices is None else tuple(sorted(set(indices)))
         try:
-            await self._keeper.append(replace(record, to=names, indices=meant))
+            await self._keeper.append(replace(taken.record, to=names, indices=meant), taken.kept)
         except Exception as error:  # noqa: BLE001  # whatever the store fails of, the primary's answer still goes out
-            self._log.error("copy lost", request_id=record.request_id, targets=names, reason=str(error))
+            self._log.error("copy lost", request_id=taken.record.request_id, targets=names, reason=str(error))
             for one in targets:
                 self._metrics.target(one.target.name, one.target.mapping.NAME).given_up("lost")
             return False
@@ -318,7 +319,7 @@ def _let_in(way: Way, match: Match, request: Request) -> None:
         wait = limit.wait(match.client or request.client_ip or "", time.monotonic())
         if wait:
             raise RateLimited("too many requests", max(1, math.ceil(wait)))
-    claimed = request.headers.get("content-type")
+    claimed = request.headers.get(CONTENT_TYPE)
     if claimed not in _JSON and request.method != "GET" and claimed.partition(";")[0].strip().lower() not in _JSON:
         raise WrongContentType("the body must be application/json")
 
@@ -332,8 +333,8 @@ def _read(match: Match, request: Request, body: bytes, at_rest: Privacy | None) 
     decoded = decode(match.source, inbound)
     record = record_of(inbound, request.id, match)
     if at_rest is None:
-        return Taken(match.source, decoded, record, is_as_read=True)
-    return Taken(match.source, decoded, hidden(record, decoded, match.source, at_rest), is_as_read=False)
+        return Taken(match.source, decoded, record, decoded)
+    return Taken(match.source, decoded, hidden(record, decoded, match.source, at_rest), None)
 
 
 def _worded(dialect: VendorMapping | None, error: GatewayError) -> Answer:
