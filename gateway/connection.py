@@ -11,6 +11,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -27,7 +28,7 @@ from multidict import istr
 from gateway.contract import Answer
 from gateway.wire import encode_json
 
-_PROCESS: Final = secrets.token_hex(6)
+_PROCESS: Final = secrets.token_hex(6) + "r"
 _REQUESTS: Final = itertools.count(1)
 _PATIENCE: Final = 10.0
 """Seconds that a new connection has for the head of its first request."""
@@ -47,7 +48,7 @@ _UNHEARD: Final = {
     500: ("internal", "the gateway failed"),
     503: ("overloaded", "the gateway has no room for more"),
 }
-_STATUS_LINES: Final = {one.value: f"HTTP/1.1 {one.value} {one.phrase}" for one in HTTPStatus}
+_PHRASES: Final = {one.value: one.phrase for one in HTTPStatus}
 _BODILESS: Final = (204, 304)
 
 _REQUEST_ID: Final = istr("x-request-id")
@@ -59,7 +60,7 @@ Take = Callable[["Connection", str, RawRequestMessage, StreamReader], Awaitable[
 
 def _new_request_id() -> str:
     """An id for a request without one: unlike any other process's, and never given twice."""
-    return f"{_PROCESS}{next(_REQUESTS):08x}"
+    return f"{_PROCESS}{next(_REQUESTS)}"
 
 
 class Server(web.Server):
@@ -264,17 +265,19 @@ def _unheard(status: int, request_id: str) -> Answer:
 
 def _rendered(answer: Answer, request_id: str, message: RawRequestMessage | None, *, close: bool) -> bytes:
     """An answer as bytes; header values hold no line breaks, for they come from closed lists or were checked."""
-    status, body = answer.status, answer.body
-    head = f"{_STATUS_LINES.get(status) or f'HTTP/1.1 {status} '}\r\nx-request-id: {request_id}\r\n"
-    for name, value in answer.headers.items():
-        head += f"{name}: {value}\r\n"
-    if status not in _BODILESS:
-        head += f"Content-Length: {len(body)}\r\n"
-    if close:
-        head += "Connection: close\r\n"
-    elif message is not None and message.version == HttpVersion10:
-        head += "Connection: keep-alive\r\n"
-    head += f"Date: {rfc822_formatted_time()}\r\n\r\n"
-    if not body or status in _BODILESS or (message is not None and message.method == hdrs.METH_HEAD):
+    stays = "Connection: close\r\n" if close else ""
+    if not close and message is not None and message.version == HttpVersion10:
+        stays = "Connection: keep-alive\r\n"
+    opening = _opening(answer.status, tuple(answer.headers.items()), len(answer.body), stays)
+    head = f"{opening}x-request-id: {request_id}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    if not answer.body or answer.status in _BODILESS or (message is not None and message.method == hdrs.METH_HEAD):
         return head.encode("utf-8", "surrogateescape")
-    return head.encode("utf-8", "surrogateescape") + body
+    return head.encode("utf-8", "surrogateescape") + answer.body
+
+
+@lru_cache(maxsize=256)
+def _opening(status: int, headers: tuple[tuple[str, str], ...], length: int, stays: str) -> str:
+    """What many answers' heads have alike; `stays` says whether the connection does, where that must be said."""
+    told = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    size = "" if status in _BODILESS else f"Content-Length: {length}\r\n"
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n{told}{size}{stays}"
