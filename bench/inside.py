@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from bench.click import BODY, HEADERS, PATH
 from bench.counting import Called, Executed
+from bench.load import CONNECTIONS
 from bench.unobserved import Uncounted
 from gateway import garbage, log
 from gateway.accepting import Accepting
@@ -33,7 +34,7 @@ from gateway.tail import Tail
 from gateway.translate import Decoded
 from mappings import MAPPINGS
 
-_CALLERS: Final = 16
+_CALLERS: Final = CONNECTIONS
 _COUNTED: Final = 320
 _WARM: Final = 3_000
 _FIELDS: Final = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())

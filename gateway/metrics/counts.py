@@ -7,7 +7,6 @@ nothing else is known of a number it is an `itertools.count`: `next` raises it i
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -27,8 +26,6 @@ _UNTOLD: Final = 1024
 """Pairs of sets of names that a target counts one by one before they are summed by name."""
 _Word = TypeVar("_Word", int, str)
 _Key = TypeVar("_Key")
-_bucket = partial(bisect_left, BUCKETS)
-"""The index of the bucket that a number of seconds falls into."""
 
 
 class RouteCounts:
@@ -45,7 +42,7 @@ class RouteCounts:
 
     def inbound(self, status: int, seconds: float, accepted: Iterable["Interaction"] = ()) -> None:
         """An inbound was answered, with so many interactions accepted."""
-        self._answers[status][_bucket(seconds)] += 1
+        self._answers[status][bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
         for one in accepted:
             next(self._interactions[one.action if isinstance(one, Engagement) else one.type])
@@ -95,7 +92,7 @@ class TargetCounts:
 
     def delivered(self, outcome: str, seconds: float) -> None:
         """A delivery ended as delivered, retried or dead."""
-        self._ended[outcome][_bucket(seconds)] += 1
+        self._ended[outcome][bisect_left(BUCKETS, seconds)] += 1
         self._seconds += seconds
 
     def given_up(self, outcome: str, count: int = 1) -> None:
