@@ -36,6 +36,8 @@ _CALM: Final = 0.5
 """Seconds between two passive checkpoints."""
 _MEASURED: Final = 0.05
 """Seconds for which it is known how much is in use, but for what is written meanwhile."""
+_PATIENCE: Final = 10.0
+"""Seconds that who truncates the WAL waits for the keeper's checkpoint or copy."""
 _SEARCHED: Final = 20_000
 """Positions that one step of a search looks at, so that other reads come in between."""
 
@@ -333,8 +335,16 @@ class SqliteLog:
         self._measure()
 
     def _truncate(self) -> None:
-        """Move the WAL's pages into the file and give its room back; who reads at the moment is waited for."""
-        schema.checkpoint(self._writing, "TRUNCATE", wait=True)
+        """Move the WAL's pages into the file and give its room back; who reads at the moment is waited for.
+
+        So is the keeper: SQLite itself waits for no other checkpoint.
+        """
+        alone = self._keeps.acquire(timeout=_PATIENCE)
+        try:
+            schema.checkpoint(self._writing, "TRUNCATE", wait=True)
+        finally:
+            if alone:
+                self._keeps.release()
 
     def _checkpoint(self) -> None:
         with self._keeps, contextlib.closing(schema.connect(self._path)) as connection:
