@@ -146,6 +146,19 @@ async def test_the_tail_is_filtered_paused_and_cleared(console, gateway):
     await console.see("Nothing that fits has passed")
 
 
+async def test_what_is_typed_into_a_filter_stays_while_the_status_comes(console, gateway):
+    """A person's id takes longer to type than a second, in which the view is drawn anew."""
+    await console.open("tail")
+    await console.until("document.querySelector('.news.live')")
+    await console.page.get_by_label("user").fill("u-")
+    await gateway.click("u-1", "r-1")
+    await console.see("u-1", ".tail")
+    await console.page.wait_for_timeout(2500)
+    await console.page.keyboard.type("2")
+    await console.page.keyboard.press("Enter")
+    await console.until("location.hash.includes('user=u-2')")
+
+
 async def test_the_tail_holds_still_under_the_pointer(console, gateway):
     """While one points at the list it does not move; what came meanwhile is counted, and shown afterwards."""
     await console.open("tail")

@@ -1,5 +1,5 @@
 // Tail: what passes, as it passes.
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { count } from "../format";
 import { Empty } from "../parts/Bits";
 import { change, place } from "../router";
@@ -88,18 +88,28 @@ function Filters({ values }: { values: Record<string, string> }) {
     <form class="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
       <label>
         user
-        <input
-          type="search"
-          id="first-filter"
-          placeholder="exact id"
-          value={values.user ?? ""}
-          onChange={(event) => change({ user: event.currentTarget.value, id: undefined })}
-        />
+        <User asked={values.user ?? ""} />
       </label>
       {choices.map(([name, options]) => (
         <Choice key={name} name={name} value={values[name] ?? ""} options={options} />
       ))}
     </form>
+  );
+}
+
+/** Whom to show: what is typed is kept while the view is drawn anew with each second's status. */
+function User({ asked }: { asked: string }) {
+  const [typed, setTyped] = useState(asked);
+  useEffect(() => setTyped(asked), [asked]);
+  return (
+    <input
+      type="search"
+      id="first-filter"
+      placeholder="exact id"
+      value={typed}
+      onInput={(event) => setTyped(event.currentTarget.value)}
+      onChange={(event) => change({ user: event.currentTarget.value, id: undefined })}
+    />
   );
 }
 
