@@ -86,10 +86,7 @@ function Filters({ values }: { values: Record<string, string> }) {
   ];
   return (
     <form class="filters" aria-label="Filters" onSubmit={(event) => event.preventDefault()}>
-      <label>
-        user
-        <User asked={values.user ?? ""} />
-      </label>
+      <User asked={values.user ?? ""} />
       {choices.map(([name, options]) => (
         <Choice key={name} name={name} value={values[name] ?? ""} options={options} />
       ))}
@@ -102,14 +99,17 @@ function User({ asked }: { asked: string }) {
   const [typed, setTyped] = useState(asked);
   useEffect(() => setTyped(asked), [asked]);
   return (
-    <input
-      type="search"
-      id="first-filter"
-      placeholder="exact id"
-      value={typed}
-      onInput={(event) => setTyped(event.currentTarget.value)}
-      onChange={(event) => change({ user: event.currentTarget.value, id: undefined })}
-    />
+    <label>
+      user
+      <input
+        type="search"
+        id="first-filter"
+        placeholder="exact id"
+        value={typed}
+        onInput={(event) => setTyped(event.currentTarget.value)}
+        onChange={(event) => change({ user: event.currentTarget.value, id: undefined })}
+      />
+    </label>
   );
 }
 
