@@ -1,6 +1,6 @@
 // One thing opened beside a list: takes the focus, and Escape closes it.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Inert, spelled } from "./Inert";
 
 interface Props {
@@ -10,15 +10,15 @@ interface Props {
   children: ComponentChildren;
 }
 
-/** The panel. */
+/** The panel; it hears of Escape from the moment in which it is seen. */
 export function Panel({ title, back, children }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement;
     heading.current?.focus();
     return () => (before instanceof HTMLElement && before.isConnected ? before.focus() : undefined);
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const close = (event: KeyboardEvent) => {
       if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
         location.hash = back;
