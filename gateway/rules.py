@@ -62,23 +62,27 @@ def way_of(route: Route, upstreams: Mapping[str, Upstream], limits: Mapping[str,
     """A route's way; `limits` are those of all clients."""
     forwards = route.mode == "forward"
     chosen = next((one for one in route.targets if (one.primary if forwards else _mints(one, route))), None)
-    waited = None if chosen is None else _waited(chosen, upstreams[chosen.upstream], metrics)
-    bounds = {name: limit for name, limit in limits.items() if name in route.clients or (name == OPEN and route.public)}
+    told = chosen if chosen is None or forwards else replace(chosen, on_failure="store")
+    waited = None if told is None else _waited(told, upstreams[told.upstream], metrics)
     return Way(
         route,
         metrics.route(route.name, route.accepts),
         waited if forwards else None,
         None if forwards else waited,
         tuple(one for one in route.targets if one is not chosen),
-        bounds or None,
+        {name: limit for name, limit in limits.items() if _may_call(name, route)} or None,
     )
+
+
+def _may_call(name: str, route: Route) -> bool:
+    """Whether a client may use a route; one that asks no key may be used by all, on a public one by anybody."""
+    return route.public if name == OPEN else not route.clients or name in route.clients
 
 
 def _mints(one: RouteTarget, route: Route) -> bool:
     return route.accepts == one.target.mapping.NAME and one.target.mapping.MINTS_USERS
 
 
-def _waited(chosen: RouteTarget, upstream: Upstream, metrics: Metrics) -> Waited:
-    told = chosen if chosen.primary else replace(chosen, on_failure="store")
+def _waited(told: RouteTarget, upstream: Upstream, metrics: Metrics) -> Waited:
     counts = metrics.target(told.target.name, told.target.mapping.NAME)
     return Waited(told, upstream, counts, metrics.upstream(upstream.name), told.on_failure == "store")

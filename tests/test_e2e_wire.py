@@ -225,6 +225,20 @@ async def test_an_open_route_of_the_public_is_limited_by_address(tmp_path):
         assert set(statuses) == {422, 429}
 
 
+async def test_a_client_keeps_to_its_rate_on_a_route_that_asks_no_key(tmp_path):
+    """Who shows a key there is known by it, and sends no faster than it may elsewhere."""
+
+    def body(url):
+        slow = '[clients.slow]\nkey = "slow-key"\nrate_limit = "1/m"\n'
+        return slow + accounts(url) + route("vaix", ["vaix"], clients="[]")
+
+    async with running(tmp_path, body) as gateway:
+        path, key = "/api/tracker/events", {"Authorization": "bearer slow-key"}
+        shown = [await gateway.send("POST", path, headers=key, json=body_of(path)) for _ in range(2)]
+        assert [answer.status for answer in shown] == [204, 429]
+        assert (await gateway.send("POST", path, json=body_of(path))).status == 204
+
+
 LINE = {
     "event",
     "log_level",

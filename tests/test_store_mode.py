@@ -369,6 +369,21 @@ async def test_a_new_visitor_is_told_who_it_is(tmp_path, good):
             assert len(gf.calls) == 1
 
 
+async def test_a_new_visitor_is_kept_also_by_a_target_that_would_relay(tmp_path):
+    """`on_failure = "relay"` is forward mode's: in store mode what the vendor cannot take is kept."""
+    answers = [503]
+    relaying = ("dynamic_yield", 'primary = true\non_failure = "relay"')
+    async with (
+        vendor(lambda _: answers.pop() if answers else 204) as dy,
+        storing(tmp_path, account("dynamic_yield", dy.url) + stored(relaying)) as gateway,
+    ):
+        headers = {"DY-API-Key": "shop-key"}
+        answered = await gateway.send("POST", "/v2/collect/user/engagement", json=NEWCOMER, headers=headers)
+        assert answered.status == 204
+        await gateway.drained()
+        assert gateway.inbounds()[-1]["targets"]["shop/dynamic_yield"].endswith(",kept")
+
+
 @pytest.mark.parametrize("failure", [500, 503, 401, 400, None])
 async def test_a_new_visitor_is_kept_when_its_vendor_fails(tmp_path, failure):
     """Answered a success and stored: delivered later, or a dead letter where the vendor refuses it."""
