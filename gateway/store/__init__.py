@@ -8,6 +8,7 @@ recent, rereading   what was appended last; what was read back last
 trails              where an inbound went
 log                 what a log does; `sqlite` is the engine, `memory` the one of tests
 schema, statements  the SQLite file, and what is written to it and asked of it
+wal                 what is committed and not yet in that file
 room, collecting    how much may be written; letting go of what is done with
 salvage, pages      what can still be read of a damaged file
 """

@@ -27,6 +27,7 @@ from gateway.store.contract import DeadGroup, DeadLetter, End, Entry, Filter, Re
 from gateway.store.log import Batch, Kept, Place, Span
 from gateway.store.room import Room
 from gateway.store.salvage import finish, is_damage, is_headless, salvage
+from gateway.store.wal import Wal
 
 T = TypeVar("T")
 
@@ -36,8 +37,6 @@ _CALM: Final = 0.5
 """Seconds between two passive checkpoints."""
 _MEASURED: Final = 0.05
 """Seconds for which it is known how much is in use, but for what is written meanwhile."""
-_PATIENCE: Final = 10.0
-"""Seconds that who truncates the WAL waits for the keeper's checkpoint or copy."""
 _SEARCHED: Final = 20_000
 """Positions that one step of a search looks at, so that other reads come in between."""
 
@@ -53,9 +52,9 @@ class SqliteLog:
         self._room = Room(folder, max_size)
         self._collector = Collector(keep)
         self._threads = {name: ThreadPoolExecutor(1, f"store-{name}") for name in ("writer", "reader", "keeper")}
-        self._reads, self._keeps = threading.Lock(), threading.Lock()
+        self._reads, self._wal = threading.Lock(), Wal(folder)
         self._lock = -1
-        self._size = self._wal = 0
+        self._size = self._wal_size = 0
         self._measured_at = 0.0
         self._checkpointed_at = 0.0
         self._sweeping = self._probing = self._broken = False
@@ -81,9 +80,9 @@ class SqliteLog:
     async def commit(self, batch: Batch) -> None:
         """Write a batch for good; raises StoreFull, then nothing of it is written."""
         await self._in("writer", lambda: self._mending(lambda: self._write(batch)))
-        if self._wal > _WAL_PASSIVE and time.monotonic() - self._checkpointed_at > _CALM:
+        if self._wal_size > _WAL_PASSIVE and time.monotonic() - self._checkpointed_at > _CALM:
             self._checkpointed_at = time.monotonic()
-            self._threads["keeper"].submit(self._checkpoint)
+            self._threads["keeper"].submit(self._wal.move)
         if self._collector.behind and not self._sweeping:
             self._sweeping = True
             self._threads["writer"].submit(self._sweep)
@@ -202,7 +201,7 @@ class SqliteLog:
 
     def _mend(self, seen: int) -> None:
         """Salvage, unless that was done since."""
-        with self._reads, self._keeps:
+        with self._reads, self._wal.alone:
             if self.salvages == seen:
                 self._disconnect()
                 self._broken = True
@@ -282,7 +281,7 @@ class SqliteLog:
             if is_damage(error):
                 raise
             self._room.give_way(f"the store cannot be written: {error}")
-            self._truncate()
+            self._wal.truncate(self._writing)
             raise StoreFull(self._room.reason or "") from None
         self._collector.passed(low)
         self._size += size
@@ -327,35 +326,19 @@ class SqliteLog:
         """Keep the WAL in its bounds, and know what is in use; a look costs more than a small commit."""
         scarce = self._room.is_scarce()
         if self._room.reason is not None:
-            self._truncate()
+            self._wal.truncate(self._writing)
         elif not scarce and time.monotonic() - self._measured_at < _MEASURED:
             return
-        elif self._wal_size() > (_WAL_PASSIVE if scarce else _WAL_RESTART):
+        elif self._wal.size() > (_WAL_PASSIVE if scarce else _WAL_RESTART):
             schema.checkpoint(self._writing, "RESTART")
         self._measure()
-
-    def _truncate(self) -> None:
-        """Move the WAL's pages into the file and give its room back; who reads at the moment is waited for.
-
-        So is the keeper: SQLite itself waits for no other checkpoint.
-        """
-        alone = self._keeps.acquire(timeout=_PATIENCE)
-        try:
-            schema.checkpoint(self._writing, "TRUNCATE", wait=True)
-        finally:
-            if alone:
-                self._keeps.release()
-
-    def _checkpoint(self) -> None:
-        with self._keeps, contextlib.closing(schema.connect(self._path)) as connection:
-            schema.checkpoint(connection, "PASSIVE")
 
     def _ask_for_room(self, size: int) -> None:
         """Raise StoreFull where inbounds of so many bytes have no room, also when all has been given back that can."""
         if self._shortage(size):
             with contextlib.suppress(sqlite3.OperationalError):
                 self._let_go()
-            self._truncate()
+            self._wal.truncate(self._writing)
             self._measure()
         reason = self._shortage(size)
         if reason:
@@ -372,7 +355,7 @@ class SqliteLog:
         self._probing = False
         with contextlib.suppress(sqlite3.Error):
             self._let_go()
-            self._truncate()
+            self._wal.truncate(self._writing)
             self._measure()
             if not self._room.is_over(self._size) and (self._room.is_back() or self._shrink()):
                 self._room.reason = None
@@ -380,28 +363,22 @@ class SqliteLog:
     def _shrink(self) -> bool:
         """Give the file's free pages back to the disk, some at a time, until the ballast fits."""
         while schema.shrink(self._writing):
-            self._truncate()
+            self._wal.truncate(self._writing)
             if self._room.is_back():
                 return True
         return False
 
     def _measure(self) -> None:
-        self._wal = self._wal_size()
-        self._size = schema.in_use(self._writing) + self._wal
+        self._wal_size = self._wal.size()
+        self._size = schema.in_use(self._writing) + self._wal_size
         self._measured_at = time.monotonic()
 
-    def _wal_size(self) -> int:
-        try:
-            return (self._folder / schema.FILES[1]).stat().st_size
-        except OSError:
-            return 0
-
     def _back_up(self, path: Path) -> None:
-        with self._keeps:
+        with self._wal.alone:
             schema.copy(self._path, path)
 
     def _close(self) -> None:
-        self._truncate()
+        self._wal.truncate(self._writing)
         self._writing.close()
         os.close(self._lock)
 

@@ -355,7 +355,7 @@ async def test_the_wal_stays_bounded_under_load(engine, monkeypatch):
         nonlocal peak
         for _ in range(150):
             await store.append(record("x", body=body))
-            peak = max(peak, store._log._wal_size())
+            peak = max(peak, store._log._wal.size())
 
     delivering = asyncio.create_task(_deliver(store))
     await asyncio.gather(*[client() for _ in range(32)])
