@@ -2,8 +2,7 @@
 
 Serving one inbound takes more code than a processor keeps warm: its caches, and what it has learnt of the branches,
 hold but a part. When each inbound goes its whole way at once, every step is met cold; when all that are at a step take
-it one after another, all but the first meet it warm. Under load that is worth a fifth of the processor's time; one that
-comes alone it costs some turns of the loop, a microsecond or two.
+it one after another, all but the first meet it warm. One that comes alone it costs some turns of the loop.
 """
 
 from collections.abc import Generator

@@ -80,10 +80,7 @@ class Gate:
         self._look_soon()
 
     def learn(self, ended: Ended) -> None:
-        """An attempt has ended, with or without a slot."""
-        if ended.outcome == "accepted":
-            self.accept()
-            return
+        """An attempt has ended that the vendor did not accept, with or without a slot."""
         self.pace.learn(ended, self._clock())
         self._look_soon()
 
