@@ -35,8 +35,8 @@ JOBS: Final[dict[str, Callable[[Effort], Outcome]]] = {
     "core": core.run,
 }
 """Those of the default run."""
-LONG: Final[dict[str, Callable[[int, float], Outcome]]] = {"soak": soak.run, "page": page.run}
-"""Those that take minutes: as many samples as they are given, each of so many seconds."""
+LONG: Final[dict[str, tuple[Callable[[int, float], Outcome], int]]] = {"soak": (soak.run, 20), "page": (page.run, 10)}
+"""Those that take minutes, with how many: as many samples as they are given, each of so many seconds."""
 _MINUTE: Final = 60.0
 _ALONE: Final = frozenset({"report", "guard"})
 """What measures nothing and goes with no job."""
@@ -91,7 +91,8 @@ def _measured(name: str, asked: argparse.Namespace) -> bool:
 
 def _run(name: str, asked: argparse.Namespace) -> Outcome:
     if name in LONG:
-        return LONG[name](asked.minutes, _MINUTE / 10 if asked.quick else _MINUTE)
+        run, minutes = LONG[name]
+        return run(asked.minutes or minutes, _MINUTE / 10 if asked.quick else _MINUTE)
     return JOBS[name](QUICK if asked.quick else Effort())
 
 
@@ -113,7 +114,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
         help=f"{', '.join(JOBS)}; {', '.join(LONG)}; report; guard. Default: those before the first semicolon",
     )
     parser.add_argument("--quick", action="store_true", help="short rounds, to see that it works; nothing to publish")
-    parser.add_argument("--minutes", type=int, default=10, help="of soak and page (default: 10)")
+    parser.add_argument("--minutes", type=int, help="of soak (default: 20) and page (default: 10)")
     parser.add_argument("--results", type=Path, default=FOLDER, help="the folder that results go to")
     parser.add_argument("--check", action="store_true", help="report: only say whether the document is up to date")
     parser.add_argument("--record", action="store_true", help="guard: record what is counted as what is meant")

@@ -1,10 +1,12 @@
 """A vendor in plain asyncio, and a load where wrk is not there.
 
-`python -m bench.plain vendor PORT… [CERTIFICATE KEY]` answers 204 to everything that it has read whole;
+`python -m bench.plain vendor PORT… [CERTIFICATE KEY]` answers 204 to everything that it has read whole, `numbering` the
+same with a number in each answer;
 `python -m bench.plain send PORT SECONDS CONNECTIONS` sends the click again and again and prints its figures as JSON.
 """
 
 import asyncio
+import itertools
 import json
 import ssl
 import sys
@@ -46,7 +48,21 @@ class Vendor(asyncio.Protocol):
 
     def _answer(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(_ANSWER)
+            self.transport.write(self.answer())
+
+    def answer(self) -> bytes:
+        """The answer."""
+        return _ANSWER
+
+
+class Numbering(Vendor):
+    """Gives each answer a number, as vendors do that put a request's id into a header."""
+
+    numbers = itertools.count()
+
+    def answer(self) -> bytes:
+        """The next answer."""
+        return b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nX-Request-Id: %d\r\n\r\n" % next(self.numbers)
 
 
 def _size(buffer: bytes, end: int) -> int | None:
@@ -59,14 +75,14 @@ def _size(buffer: bytes, end: int) -> int | None:
     return end + 4 + (int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0)
 
 
-async def vendor(ports: list[int], secret: list[str]) -> None:
+async def vendor(kind: type[Vendor], ports: list[int], secret: list[str]) -> None:
     """Answer until killed; over TLS with a certificate and its key."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if secret else None
     if context is not None:
         context.load_cert_chain(*secret)
     loop = asyncio.get_running_loop()
     for port in ports:
-        await loop.create_server(Vendor, "127.0.0.1", port, backlog=4096, ssl=context)
+        await loop.create_server(kind, "127.0.0.1", port, backlog=4096, ssl=context)
     await asyncio.Event().wait()
 
 
@@ -99,8 +115,8 @@ async def send(port: int, seconds: int, connections: int) -> dict[str, float]:
 
 if __name__ == "__main__":
     kind, *arguments = sys.argv[1:]
-    if kind == "vendor":
+    if kind in ("vendor", "numbering"):
         ports = [int(one) for one in arguments if one.isdecimal()]
-        uvloop.run(vendor(ports, arguments[len(ports) :]))
+        uvloop.run(vendor(Numbering if kind == "numbering" else Vendor, ports, arguments[len(ports) :]))
     else:
         print(json.dumps(uvloop.run(send(*map(int, arguments)))))

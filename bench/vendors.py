@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -27,10 +27,12 @@ class Told(Struct):
 
 
 @contextmanager
-def answering(ports: tuple[int, ...], folder: Path, *, tls: bool = False) -> Iterator[None]:
+def answering(
+    ports: tuple[int, ...], folder: Path, *, tls: bool = False, kind: Literal["vendor", "numbering"] = "vendor"
+) -> Iterator[None]:
     """Vendors that answer 204 to everything, all in one process on the core of the load."""
     secret = [folder / "ca.pem", folder / "key.pem"] if tls else []
-    with started(module("bench.plain", "vendor", *ports, *secret), LOAD_CORE) as process:
+    with started(module("bench.plain", kind, *ports, *secret), LOAD_CORE) as process:
         for port in ports:
             await_port(port, process)
         yield

@@ -12,22 +12,28 @@ from bench.vendors import answering
 
 _COUNT: Final = 30_000
 _KINDS: Final = {"gateway": "the gateway's client", "aiohttp": "aiohttp's client"}
+ALIKE, NUMBERED = "every answer alike", "a number in each answer"
+"""The phases: the gateway's client reads an answer that it knows only once."""
 
 
 def run(effort: Effort) -> Outcome:
-    """Both in turn, each a process of its own in each round."""
-    rows = {kind: Row(name, {"cpu_us": [], "wall_us": []}) for kind, name in _KINDS.items()}
+    """Both in turn, each a process of its own in each round, with a vendor of each kind."""
     with tempfile.TemporaryDirectory() as name:
-        port = free()
-        with answering((port,), Path(name)):
+        ports = {ALIKE: free(), NUMBERED: free()}
+        with (
+            answering((ports[ALIKE],), Path(name)),
+            answering((ports[NUMBERED],), Path(name), kind="numbering"),
+        ):
+            rows = [Row(told, {"cpu_us": [], "wall_us": []}, phase) for phase in ports for told in _KINDS.values()]
+            asked = [(kind, port) for port in ports.values() for kind in _KINDS]
             for _ in range(effort.rounds):
-                for kind, row in rows.items():
+                for (kind, port), row in zip(asked, rows, strict=True):
                     for figure, sample in zip(row.figures, _round(kind, port, effort), strict=True):
                         row.figures[figure].append(sample)
     conditions = {
         "exchanges": f"{_COUNT} in each of {effort.rounds} rounds, 64 at a time, to a vendor that answers 204"
     }
-    return Outcome(list(rows.values()), conditions=conditions)
+    return Outcome(rows, conditions=conditions)
 
 
 def _round(kind: str, port: int, effort: Effort) -> list[float]:
