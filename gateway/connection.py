@@ -1,16 +1,17 @@
 """One caller's connection: aiohttp's parser and transport, with one task for all that comes over it.
 
-aiohttp's own loop makes a task, a request, a writer and a response for every message. Here the message goes to `take`
-as the parser made it, and the answer is written as bytes: half the cost of a request. What is no request is answered in
-plain JSON, once, and logged.
+aiohttp's own loop makes a task, a request, a writer and a response for every message. Here the message's head and its
+body go to `take`, and the answer is written as bytes: half the cost of a request. A request that comes whole, with a
+head that was read before, needs no parser (`gateway.heads`). What is no request is answered in plain JSON, once, and
+logged.
 """
 
 import asyncio
 import contextlib
 import itertools
-import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -19,13 +20,12 @@ import structlog
 from aiohttp import hdrs, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError, LineTooLong
-from aiohttp.http_parser import RawRequestMessage
-from aiohttp.http_writer import HttpVersion10
+from aiohttp.http_parser import HttpRequestParser
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
-from multidict import istr
 
 from gateway.contract import Answer
+from gateway.heads import UNTOLD, Head, Heads
 from gateway.wire import encode_json
 
 _PROCESS: Final = secrets.token_hex(6) + "r"
@@ -40,6 +40,10 @@ _LINGER: Final = 1.0
 """Seconds in which a caller whose bytes are no request may read why, before the connection is closed."""
 _REST: Final = 10.0
 """Seconds in which the rest of a body that nobody wants must have come, so that the connection can be used again."""
+_TRUST: Final = 256
+"""New heads on one connection until it is taken for one whose heads all differ, for good."""
+_PAYS_FOR: Final = 3
+"""New heads that cost as much, to be sought and learnt, as one that is known spares."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNHEARD: Final = {
     400: ("not_http", "this is no HTTP request"),
@@ -51,11 +55,8 @@ _UNHEARD: Final = {
 _PHRASES: Final = {one.value: one.phrase for one in HTTPStatus}
 _BODILESS: Final = (204, 304)
 
-_REQUEST_ID: Final = istr("x-request-id")
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}").fullmatch
-
-Take = Callable[["Connection", str, RawRequestMessage, StreamReader], Awaitable[Answer]]
-"""Who answers a request: its id, its head, and its body as far as it has come."""
+Take = Callable[["Connection", str, Head, StreamReader | bytes], Awaitable[Answer]]
+"""Who answers a request: its id, its head, and its body, whole or as far as it has come."""
 
 
 def _new_request_id() -> str:
@@ -70,6 +71,7 @@ class Server(web.Server):
         super().__init__(cast("Any", take), access_log=None, keepalive_timeout=_IDLE)
         self.take = take
         self.bound = bound
+        self.heads = Heads()
         self.open = 0
         self.closing = False
         """Whether every answer asks its caller to come back over another connection."""
@@ -82,12 +84,18 @@ class Server(web.Server):
 class Connection(RequestHandler):
     """One caller's connection."""
 
-    __slots__ = ("_gone", "_over", "_server", "_silent", "_taken")
+    __slots__ = ("_gone", "_left", "_over", "_server", "_silent", "_taken", "_trust")
+
+    _messages: deque[Any]
 
     def __init__(self, server: Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
         self._gone: asyncio.Event | None = None
+        self._left = 0
+        """Bytes of a body that the parser waits for: at none, the next byte begins a message."""
+        self._trust = _TRUST
+        """How many more heads may be new before no other is sought."""
         self._over = False
         self._silent: asyncio.TimerHandle | None = None
         self._taken: StreamReader | None = None
@@ -118,22 +126,39 @@ class Connection(RequestHandler):
         if self._upgrade:
             self._message_tail += data
             return
-        try:
-            messages, self._upgrade, tail = self._request_parser.feed_data(data)
-        except HttpProcessingError as error:
-            self.refuse(400, error, error.message)
-            return
-        except Exception as error:  # noqa: BLE001  # yarl's, for one, on a target that is no URL
-            self.refuse(400, error)
-            return
-        if tail:
-            self._message_tail = tail
-        if messages:
-            self._messages.extend(messages)
+        if not self._left and (known := self._server.heads.find(data)) is not None:
+            self._messages.append(known)
+            if self._trust < _TRUST:
+                self._trust += _PAYS_FOR
+        else:
+            self._parse(self._request_parser, data)
+        if self._messages:
             self._wake()
             if len(self._messages) > _PIPELINED:
                 self._over = True
                 self.refuse(503, ConnectionAbortedError())
+
+    def _parse(self, parser: HttpRequestParser, data: bytes) -> None:
+        """Give bytes to aiohttp's parser."""
+        try:
+            messages, self._upgrade, self._message_tail = parser.feed_data(data)
+            for message, payload in messages:
+                self._messages.append((Head.of(message), payload))
+            if self._left != UNTOLD:
+                self._left = self._still_to_come(data, messages)
+        except HttpProcessingError as error:
+            self.refuse(400, error, error.message)
+        except Exception as error:  # noqa: BLE001  # yarl's, for one, on a target that is no URL
+            self.refuse(400, error)
+
+    def _still_to_come(self, data: bytes, messages: Sequence[Any]) -> int:
+        """How much of a body is to come after these bytes, where that is known; a head in them is learnt."""
+        if self._left > 0 and not messages:
+            return self._left - len(data) if len(data) <= self._left else UNTOLD
+        if self._left or len(messages) != 1 or self._upgrade or not self._trust:
+            return UNTOLD
+        self._trust -= 1
+        return self._server.heads.learn(data, messages[0][0], self._messages[-1][0])
 
     def refuse(self, status: int, error: Exception, message: str = "") -> None:
         """Answer a status in place of any request and close."""
@@ -147,13 +172,13 @@ class Connection(RequestHandler):
                 if not self._messages:
                     self._waiter = self._loop.create_future()
                     await self._waiter
-                message, payload = self._messages.popleft()
-                if isinstance(message, _ErrInfo):
-                    await self._part(message)
+                head, body = self._messages.popleft()
+                if isinstance(head, _ErrInfo):
+                    await self._part(head)
                     break
                 if self._silent is not None:
                     self._heard_from()
-                if not await self._serve(message, payload):
+                if not await self._serve(head, body):
                     break
         except Exception as error:  # noqa: BLE001  # what fails here is this caller's connection alone
             structlog.get_logger().warning("connection failed", error=type(error).__name__)
@@ -174,18 +199,18 @@ class Connection(RequestHandler):
         if headers.get(hdrs.EXPECT, "").lower() == "100-continue" and self.transport is not None:
             self.transport.write(_CONTINUE)
 
-    async def _serve(self, message: RawRequestMessage, payload: StreamReader) -> bool:
+    async def _serve(self, head: Head, body: StreamReader | bytes) -> bool:
         """Answer one request; gives whether there may be another."""
+        payload = None if isinstance(body, bytes) else body
         self._request_in_progress, self._taken = True, payload
-        given = message.headers.get(_REQUEST_ID)
-        request_id = given if given and _SANE_ID(given) else _new_request_id()
+        request_id = head.request_id or _new_request_id()
         try:
-            answer = await self._server.take(self, request_id, message, payload)
-            close = message.should_close or self._server.closing or answer.status == 408
-            close = close or payload.exception() is not None
+            answer = await self._server.take(self, request_id, head, body)
+            close = head.ends or self._server.closing or answer.status == 408
+            close = close or (payload is not None and payload.exception() is not None)
             if self.transport is None:
                 return False
-            self.transport.write(_rendered(answer, request_id, message, close=close))
+            self.transport.write(_rendered(answer, request_id, head, close=close))
             if self._paused:
                 await self._drain_helper()
         except ConnectionError:
@@ -196,7 +221,7 @@ class Connection(RequestHandler):
                 self._handler_waiter.set_result(None)
         if self._upgrade:
             self._stay()
-        if close or self._close or not (payload.is_eof() or await self._is_read(payload)):
+        if close or self._close or not (payload is None or payload.is_eof() or await self._is_read(payload)):
             return False
         self._wait_for_more()
         return True
@@ -263,16 +288,16 @@ def _unheard(status: int, request_id: str) -> Answer:
     return Answer(status, encode_json({"error": text}), headers)
 
 
-def _rendered(answer: Answer, request_id: str, message: RawRequestMessage | None, *, close: bool) -> bytes:
+def _rendered(answer: Answer, request_id: str, head: Head | None, *, close: bool) -> bytes:
     """An answer as bytes; header values hold no line breaks, for they come from closed lists or were checked."""
     stays = "Connection: close\r\n" if close else ""
-    if not close and message is not None and message.version == HttpVersion10:
+    if not close and head is not None and head.is_old:
         stays = "Connection: keep-alive\r\n"
     opening = _opening(answer.status, tuple(answer.headers.items()), len(answer.body), stays)
-    head = f"{opening}x-request-id: {request_id}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
-    if not answer.body or answer.status in _BODILESS or (message is not None and message.method == hdrs.METH_HEAD):
-        return head.encode("utf-8", "surrogateescape")
-    return head.encode("utf-8", "surrogateescape") + answer.body
+    lines = f"{opening}x-request-id: {request_id}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+    if not answer.body or answer.status in _BODILESS or (head is not None and head.method == hdrs.METH_HEAD):
+        return lines.encode("utf-8", "surrogateescape")
+    return lines.encode("utf-8", "surrogateescape") + answer.body
 
 
 @lru_cache(maxsize=256)

@@ -9,24 +9,25 @@ _introduce  keep a new visitor's inbound, ask its own vendor who it is
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import structlog
-from aiohttp.hdrs import CONTENT_TYPE, ORIGIN
+from aiohttp.hdrs import ORIGIN
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from gateway.contract import Answer, Inbound, VendorMapping, kept
+from gateway.contract import Answer, Inbound, VendorMapping
 from gateway.delivery.at_rest import hidden
 from gateway.delivery.forward import Asked, ask, left, word, worth_keeping
 from gateway.delivery.keeping import inbound_id, record_of
 from gateway.delivery.settle import refused_names
 from gateway.errors import GatewayError, Overloaded, RateLimited, WrongContentType, WrongMethod
+from gateway.heads import Head
 from gateway.metrics import Metrics
 from gateway.model import Interaction, identified
 from gateway.routing import Match, RouteTarget
-from gateway.rules import OPEN, Rules, Waited, Way
+from gateway.rules import OPEN, Found, Rules, Waited, Way
 from gateway.shaping import Privacy
 from gateway.store.contract import Record
 from gateway.tail import Tail
@@ -34,9 +35,6 @@ from gateway.tail.seen import Delivered
 from gateway.translate import Decoded, Refused, decode, translate
 from gateway.turns import next_turn
 from gateway.wire import encode_json
-
-_JSON: Final = ("application/json", "text/plain", None)
-"""The content types a body may claim: JSON, what a browser's sendBeacon says of text, or none at all."""
 
 
 class Request(Struct, frozen=True):
@@ -46,10 +44,7 @@ class Request(Struct, frozen=True):
     """
 
     id: str
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
+    head: Head
     client_ip: str | None
     body: bytes | Callable[[], Awaitable[bytes]]
 
@@ -156,27 +151,23 @@ class Relay:
     async def take(self, request: Request) -> Answer:
         """The answer to one inbound, in its caller's dialect, whatever happens."""
         started = time.perf_counter()
-        rules, line = self.rules, Line(request.id)
+        rules, line, head = self.rules, Line(request.id), request.head
         try:
-            place = rules.table.find(request.path)
-            line.dialect = place.dialect
-            if request.method == "OPTIONS":
-                answer = Answer(204, headers=rules.table.preflight(place, request.headers))
+            if head.method == "OPTIONS":
+                answer = _preflight(rules, head, line)
             else:
-                match = rules.table.match(place, request.method, request.headers, request.query)
-                line.match, line.dialect = match, match.source
-                way = rules.ways[match.route.name]
-                _let_in(way, match, request)
+                found = _find(rules, head, line)
+                _let_in(found, request)
                 body = request.body if isinstance(request.body, bytes) else await request.body()
                 await next_turn()
-                taken = line.taken = _read(match, request, body, rules.at_rest)
-                answer = await self._accept(way, taken, line)
+                taken = line.taken = _read(found.match, request, body, rules.at_rest)
+                answer = await self._accept(found.way, taken, line)
                 line.accepted = taken.decoded.interactions
         except Exception as error:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
             answer = self._failed(line, error)
         self._tell(rules, line, request, answer.status, time.perf_counter() - started)
-        if ORIGIN in request.headers:
-            return replace(answer, headers={**answer.headers, **rules.table.cors(request.headers)})
+        if ORIGIN in head.headers:
+            return replace(answer, headers={**answer.headers, **rules.table.cors(head.headers)})
         return answer
 
     def _accept(self, way: Way, taken: Taken, line: Line) -> Awaitable[Answer]:
@@ -297,7 +288,7 @@ class Relay:
             "request_id": line.request_id,
             "route": line.route,
             "vendor": line.vendor,
-            "method": request.method,
+            "method": request.head.method,
             "status": status,
             "interactions": line.interactions,
             "targets": line.targets,
@@ -313,23 +304,44 @@ class Relay:
         self._log.info("inbound", **fields, **{name: value for name, value in optional.items() if value})
 
 
-def _let_in(way: Way, match: Match, request: Request) -> None:
+def _preflight(rules: Rules, head: Head, line: Line) -> Answer:
+    """What a browser asks before its request; raises NoSuchPath."""
+    place = rules.table.find(head.path)
+    line.dialect = place.dialect
+    return Answer(204, headers=rules.table.preflight(place, head.headers))
+
+
+def _find(rules: Rules, head: Head, line: Line) -> Found:
+    """The route that takes a request; raises NoSuchPath, WrongMethod, NoKey or Forbidden.
+
+    The same rules find the same for the same head, so that it is sought once for one that comes again.
+    """
+    found: Found | None = head.taken
+    if found is None or found.rules is not rules:
+        place = rules.table.find(head.path)
+        line.dialect = place.dialect
+        match = rules.table.match(place, head.method, head.headers, head.query)
+        way = rules.ways[match.route.name]
+        limit = way.limits.get(match.client or OPEN) if way.limits else None
+        found = head.taken = Found(rules, match, way, limit)
+    line.match, line.dialect = found.match, found.match.source
+    return found
+
+
+def _let_in(found: Found, request: Request) -> None:
     """Raise RateLimited for who sends faster than it may, WrongContentType for a body that claims not to be JSON."""
-    if way.limits is not None and (limit := way.limits.get(match.client or OPEN)) is not None:
-        wait = limit.wait(match.client or request.client_ip or "", time.monotonic())
+    if found.limit is not None:
+        wait = found.limit.wait(found.match.client or request.client_ip or "", time.monotonic())
         if wait:
             raise RateLimited("too many requests", max(1, math.ceil(wait)))
-    claimed = request.headers.get(CONTENT_TYPE)
-    if claimed not in _JSON and request.method != "GET" and claimed.partition(";")[0].strip().lower() not in _JSON:
+    if not request.head.claims_json and request.head.method != "GET":
         raise WrongContentType("the body must be application/json")
 
 
 def _read(match: Match, request: Request, body: bytes, at_rest: Privacy | None) -> Taken:
     """What an inbound says, and how it is kept."""
-    at = time.time_ns() // 1000
-    inbound = Inbound(
-        inbound_id(request.id, at), match.endpoint, kept(request.headers), request.query, body, at, request.client_ip
-    )
+    at, head = time.time_ns() // 1000, request.head
+    inbound = Inbound(inbound_id(request.id, at), match.endpoint, head.kept, head.query, body, at, request.client_ip)
     decoded = decode(match.source, inbound)
     record = record_of(inbound, request.id, match)
     if at_rest is None:

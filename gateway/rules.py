@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gateway.delivery.upstream import Upstream
 from gateway.limits import RateLimit
 from gateway.metrics import Metrics, RouteCounts, TargetCounts, UpstreamCounts
-from gateway.routing import Route, RouteTarget, Table
+from gateway.routing import Match, Route, RouteTarget, Table
 from gateway.shaping import Privacy
 
 OPEN: Final = "*"
@@ -56,6 +56,15 @@ class Rules(Struct, frozen=True):
     ways: Mapping[str, Way]
     logs: Callable[[int], bool]
     at_rest: Privacy | None = None
+
+
+class Found(Struct, frozen=True):
+    """What `rules` make of a request's head: the route that takes it, its way, and the limit that its client has."""
+
+    rules: Rules
+    match: Match
+    way: Way
+    limit: RateLimit | None
 
 
 def way_of(route: Route, upstreams: Mapping[str, Upstream], limits: Mapping[str, RateLimit], metrics: Metrics) -> Way:

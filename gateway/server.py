@@ -5,30 +5,27 @@ and `body_timeout`, its caller's address. `gateway.connection` is the wire.
 """
 
 import asyncio
-import re
 import socket
 from collections.abc import Awaitable, Sequence
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import DecompressSizeError
-from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
-from multidict import CIMultiDictProxy
 
 from gateway.connection import Connection, Server
 from gateway.contract import Answer
 from gateway.errors import BodyTimeout, CallerGone, NotJson, TooLarge
+from gateway.heads import Head
 from gateway.ports import listen
 from gateway.relay import Relay, Request
 
 if TYPE_CHECKING:
-    from gateway.config import Server as Settings
+    from multidict import CIMultiDictProxy
 
-_PLAIN: Final = re.compile(r"/[^?#%]*").fullmatch
-"""A request target that is its path as it stands."""
+    from gateway.config import Server as Settings
 
 
 class PublicServer:
@@ -51,6 +48,7 @@ class PublicServer:
     def apply(self, settings: "Settings") -> None:
         """Hold to other limits from now on; host and port stay as they are."""
         self._settings = settings
+        self._server.heads.forget()
         self._server.bound = settings.max_connections
 
     async def stop(self, seconds: float) -> None:
@@ -63,56 +61,58 @@ class PublicServer:
         self._server.closing = True
 
     def _take(
-        self, connection: Connection, request_id: str, message: RawRequestMessage, payload: StreamReader
+        self, connection: Connection, request_id: str, head: Head, body: StreamReader | bytes
     ) -> Awaitable[Answer]:
         """What a request carries, given to the relay."""
-        headers, target = message.headers, message.path
-        plain, body = _PLAIN(target), b"" if message.method == "GET" else self._come(payload)
+        whole = b"" if head.method == "GET" else self._come(body)
         request = Request(
             request_id,
-            message.method,
-            target if plain else message.url.path,
-            {} if plain else dict(message.url.query.items()),
-            headers,
-            self._client_ip(connection.peername, headers),
-            partial(self._body, connection, message, payload) if body is None else body,
+            head,
+            self._client_ip(connection.peername, head.headers),
+            partial(self._body, connection, head, body) if whole is None else whole,
         )
         return self._relay.take(request)
 
-    def _come(self, payload: StreamReader) -> bytes | None:
+    def _come(self, body: StreamReader | bytes) -> bytes | None:
         """A body that has come whole, sound and within the limit, as it mostly has."""
-        if payload is EMPTY_PAYLOAD:
+        if isinstance(body, bytes):
+            return body if len(body) <= self._settings.max_body else None
+        if body is EMPTY_PAYLOAD:
             return b""
-        if not payload.is_eof() or payload.exception() is not None or payload.total_bytes > self._settings.max_body:
+        if not body.is_eof() or body.exception() is not None or body.total_bytes > self._settings.max_body:
             return None
-        return b"".join(payload._buffer)  # noqa: SLF001  # what aiohttp's own way does for streams costs a µs and more
+        return b"".join(body._buffer)  # noqa: SLF001  # what aiohttp's own way does for streams costs a µs and more
 
-    async def _body(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bytes:
+    async def _body(self, connection: Connection, head: Head, body: StreamReader | bytes) -> bytes:
         """The request's body, inflated; raises TooLarge, BodyTimeout, NotJson or CallerGone."""
         limit = self._settings.max_body
+        whole = body if isinstance(body, bytes) else await self._streamed(connection, head, body)
+        if len(whole) > limit:
+            raise TooLarge(f"the body exceeds {limit} bytes")
+        return whole
+
+    async def _streamed(self, connection: Connection, head: Head, payload: StreamReader) -> bytes:
+        """A body of which the parser has to make something."""
         try:
-            body = payload.read_nowait() if payload.is_eof() else await self._arriving(connection, message, payload)
+            return payload.read_nowait() if payload.is_eof() else await self._arriving(connection, head, payload)
         except TimeoutError:
             payload.feed_eof()
             raise BodyTimeout(f"the body did not arrive within {self._settings.body_timeout:g} seconds") from None
         except web.RequestPayloadError as error:
             payload.feed_eof()
             if isinstance(error.__cause__, DecompressSizeError):
-                raise TooLarge(f"the body exceeds {limit} bytes") from None
+                raise TooLarge(f"the body exceeds {self._settings.max_body} bytes") from None
             raise NotJson("the body is not what its Content-Encoding or Transfer-Encoding says") from None
         except ConnectionError:
             raise CallerGone("the caller went away before its body was complete") from None
-        if len(body) > limit:
-            raise TooLarge(f"the body exceeds {limit} bytes")
-        return body
 
-    async def _arriving(self, connection: Connection, message: RawRequestMessage, payload: StreamReader) -> bytes:
+    async def _arriving(self, connection: Connection, head: Head, payload: StreamReader) -> bytes:
         """A body that is still on its way, as far as just beyond the limit."""
         limit = self._settings.max_body
-        if int(message.headers.get("content-length", 0)) > limit:
+        if int(head.headers.get("content-length", 0)) > limit:
             raise TooLarge(f"the body exceeds {limit} bytes")
         async with asyncio.timeout(self._settings.body_timeout):
-            connection.expect_body(message.headers)
+            connection.expect_body(head.headers)
             body = bytearray()
             async for chunk in payload.iter_any():
                 body += chunk
@@ -120,7 +120,7 @@ class PublicServer:
                     break
         return bytes(body)
 
-    def _client_ip(self, peer: tuple[Any, ...] | str | None, headers: CIMultiDictProxy[str]) -> str | None:
+    def _client_ip(self, peer: tuple[Any, ...] | str | None, headers: "CIMultiDictProxy[str]") -> str | None:
         trusted, address = self._settings.trusted_proxies, peer[0] if peer else None
         return client_ip(address, headers.getall("x-forwarded-for", ()) if trusted else (), trusted)
 

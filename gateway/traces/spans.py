@@ -47,13 +47,14 @@ class Spans:
     @contextmanager
     def inbound(self, request: Request, *, served: bool) -> Iterator[Span]:
         """The span of an inbound, under way; `served`: its path is one of a route's, not what anybody made up."""
-        method = request.method if request.method in _METHODS else "_OTHER"
+        head = request.head
+        method = head.method if head.method in _METHODS else "_OTHER"
         attributes = {"http.request.method": method, "url.scheme": "http", "gateway.request_id": request.id}
         if served:
-            attributes |= {"http.route": request.path, "url.path": request.path}
+            attributes |= {"http.route": head.path, "url.path": head.path}
         named = "HTTP" if method == "_OTHER" else method
-        name = f"{named} {request.path}" if served else named
-        span = self._tracer.start_span(name, _callers(request.headers), SpanKind.SERVER, attributes)
+        name = f"{named} {head.path}" if served else named
+        span = self._tracer.start_span(name, _callers(head.headers), SpanKind.SERVER, attributes)
         with under_way(span):
             try:
                 yield span

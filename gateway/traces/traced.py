@@ -55,7 +55,7 @@ class TracedRelay(Relay):
 
     async def take(self, request: Request) -> Answer:
         """The answer to one inbound."""
-        with self._spans.inbound(request, served=self._serves(request.path)) as span:
+        with self._spans.inbound(request, served=self._serves(request.head.path)) as span:
             answer = await super().take(request)
             spans.ended(span, answer)
         return answer
