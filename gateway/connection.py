@@ -21,11 +21,11 @@ from aiohttp import hdrs, web
 from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError, LineTooLong
 from aiohttp.http_parser import HttpRequestParser
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from gateway.contract import Answer
-from gateway.heads import UNTOLD, Head, Heads
+from gateway.heads import UNTOLD, Head, Heads, Heard
 from gateway.wire import encode_json
 
 _PROCESS: Final = secrets.token_hex(6) + "r"
@@ -55,8 +55,8 @@ _UNHEARD: Final = {
 _PHRASES: Final = {one.value: one.phrase for one in HTTPStatus}
 _BODILESS: Final = (204, 304)
 
-Take = Callable[["Connection", str, Head, StreamReader | bytes], Awaitable[Answer]]
-"""Who answers a request: its id, its head, and its body, whole or as far as it has come."""
+Take = Callable[["Connection", str, Heard], Awaitable[Answer]]
+"""Who answers a request, under an id."""
 
 
 def _new_request_id() -> str:
@@ -126,8 +126,8 @@ class Connection(RequestHandler):
         if self._upgrade:
             self._message_tail += data
             return
-        if not self._left and (known := self._server.heads.find(data)) is not None:
-            self._messages.append(known)
+        if not self._left and (heard := self._server.heads.find(data)) is not None:
+            self._messages.append(heard)
             if self._trust < _TRUST:
                 self._trust += _PAYS_FOR
         else:
@@ -143,7 +143,7 @@ class Connection(RequestHandler):
         try:
             messages, self._upgrade, self._message_tail = parser.feed_data(data)
             for message, payload in messages:
-                self._messages.append((Head.of(message), payload))
+                self._messages.append(Heard.parsed(message, payload))
             if self._left != UNTOLD:
                 self._left = self._still_to_come(data, messages)
         except HttpProcessingError as error:
@@ -158,11 +158,11 @@ class Connection(RequestHandler):
         if self._left or len(messages) != 1 or self._upgrade or not self._trust:
             return UNTOLD
         self._trust -= 1
-        return self._server.heads.learn(data, messages[0][0], self._messages[-1][0])
+        return self._server.heads.learn(data, messages[0][0], self._messages[-1].head)
 
     def refuse(self, status: int, error: Exception, message: str = "") -> None:
         """Answer a status in place of any request and close."""
-        self._messages.append((_ErrInfo(status, error, message), EMPTY_PAYLOAD))
+        self._messages.append(_ErrInfo(status, error, message))
         self._wake()
 
     async def start(self) -> None:
@@ -172,13 +172,13 @@ class Connection(RequestHandler):
                 if not self._messages:
                     self._waiter = self._loop.create_future()
                     await self._waiter
-                head, body = self._messages.popleft()
-                if isinstance(head, _ErrInfo):
-                    await self._part(head)
+                heard = self._messages.popleft()
+                if isinstance(heard, _ErrInfo):
+                    await self._part(heard)
                     break
                 if self._silent is not None:
                     self._heard_from()
-                if not await self._serve(head, body):
+                if not await self._serve(heard):
                     break
         except Exception as error:  # noqa: BLE001  # what fails here is this caller's connection alone
             structlog.get_logger().warning("connection failed", error=type(error).__name__)
@@ -199,13 +199,14 @@ class Connection(RequestHandler):
         if headers.get(hdrs.EXPECT, "").lower() == "100-continue" and self.transport is not None:
             self.transport.write(_CONTINUE)
 
-    async def _serve(self, head: Head, body: StreamReader | bytes) -> bool:
+    async def _serve(self, heard: Heard) -> bool:
         """Answer one request; gives whether there may be another."""
+        head, body = heard.head, heard.body
         payload = None if isinstance(body, bytes) else body
         self._request_in_progress, self._taken = True, payload
-        request_id = head.request_id or _new_request_id()
+        request_id = heard.request_id or _new_request_id()
         try:
-            answer = await self._server.take(self, request_id, head, body)
+            answer = await self._server.take(self, request_id, heard)
             close = head.ends or self._server.closing or answer.status == 408
             close = close or (payload is not None and payload.exception() is not None)
             if self.transport is None:

@@ -9,7 +9,7 @@ _introduce  keep a new visitor's inbound, ask its own vendor who it is
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -38,13 +38,14 @@ from gateway.wire import encode_json
 
 
 class Request(Struct, frozen=True):
-    """One HTTP request on the public port.
+    """One HTTP request on the public port; `trace` is where its caller's trace context stands.
 
     `body` is the body itself where it has come whole, else it reads the body, within its limits, when it is asked for.
     """
 
     id: str
     head: Head
+    trace: Mapping[str, str]
     client_ip: str | None
     body: bytes | Callable[[], Awaitable[bytes]]
 

@@ -18,7 +18,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from gateway.connection import Connection, Server
 from gateway.contract import Answer
 from gateway.errors import BodyTimeout, CallerGone, NotJson, TooLarge
-from gateway.heads import Head
+from gateway.heads import Head, Heard
 from gateway.ports import listen
 from gateway.relay import Relay, Request
 
@@ -60,16 +60,16 @@ class PublicServer:
         """Ask every caller to come back over another connection, which a balancer leads elsewhere."""
         self._server.closing = True
 
-    def _take(
-        self, connection: Connection, request_id: str, head: Head, body: StreamReader | bytes
-    ) -> Awaitable[Answer]:
+    def _take(self, connection: Connection, request_id: str, heard: Heard) -> Awaitable[Answer]:
         """What a request carries, given to the relay."""
-        whole = b"" if head.method == "GET" else self._come(body)
+        head = heard.head
+        body = b"" if head.method == "GET" else self._come(heard.body)
         request = Request(
             request_id,
             head,
+            heard.trace,
             self._client_ip(connection.peername, head.headers),
-            partial(self._body, connection, head, body) if whole is None else whole,
+            partial(self._body, connection, heard) if body is None else body,
         )
         return self._relay.take(request)
 
@@ -83,10 +83,10 @@ class PublicServer:
             return None
         return b"".join(body._buffer)  # noqa: SLF001  # what aiohttp's own way does for streams costs a µs and more
 
-    async def _body(self, connection: Connection, head: Head, body: StreamReader | bytes) -> bytes:
+    async def _body(self, connection: Connection, heard: Heard) -> bytes:
         """The request's body, inflated; raises TooLarge, BodyTimeout, NotJson or CallerGone."""
-        limit = self._settings.max_body
-        whole = body if isinstance(body, bytes) else await self._streamed(connection, head, body)
+        limit, body = self._settings.max_body, heard.body
+        whole = body if isinstance(body, bytes) else await self._streamed(connection, heard.head, body)
         if len(whole) > limit:
             raise TooLarge(f"the body exceeds {limit} bytes")
         return whole

@@ -44,15 +44,21 @@ class Wire(asyncio.Transport):
         return False
 
 
-async def repeating(_connection, _request_id, head, body):
+async def repeating(_connection, _request_id, heard):
     """Says what a request said, as far as its body can be read."""
+    head, body = heard.head, heard.body
     try:
         said = body if isinstance(body, bytes) else await asyncio.wait_for(body.read(), 1)
     except (web.RequestPayloadError, ConnectionError) as error:
         said = type(error).__name__.encode()
-    headers = [[str(name), value.encode("utf-8", "surrogateescape").hex()] for name, value in head.headers.items()]
-    facts = [head.method, head.path, head.query, headers, dict(head.kept), head.request_id, head.claims_json]
-    return Answer(200, msgspec.json.encode([*facts, said.hex()]))
+    headers = [
+        [str(name), value.encode("utf-8", "surrogateescape").hex()]
+        for name, value in head.headers.items()
+        if name.lower() not in ("content-length", "x-request-id", "traceparent", "tracestate")
+    ]
+    facts = [head.method, head.path, head.query, headers, dict(head.kept), heard.request_id, head.claims_json]
+    trace = [heard.trace.get("traceparent"), heard.trace.get("tracestate")]
+    return Answer(200, msgspec.json.encode([*facts, trace, said.hex()]))
 
 
 async def spoken(server, pieces):
@@ -102,7 +108,17 @@ UNUSUAL = (
     whole(more=b"Expect: 100-continue\r\n"),
     whole(more=b"Content-Encoding: gzip\r\n"),
     whole(more=b"Content-Type: text/xml\r\n"),
-    whole(more=b"X-Request-Id: mine\r\nUser-Agent: b\xff\r\n"),
+    whole(more=b"User-Agent: b\xff\r\n"),
+    whole(more=b"X-Request-Id: mine\r\n"),
+    whole(more=b"X-Request-Id:  mine\r\n"),
+    whole(more=b"X-Request-Id: not mine\r\n"),
+    whole(more=b"x-request-id:mine\r\nX-Request-Id: another\r\n"),
+    whole(more=b"X-Request-Id: \r\nX-Request-Id: another\r\n"),
+    whole(more=b"X-Request-Id: mine\r\n folded\r\n"),
+    whole(more=b"X-Request-Id: not/mine\r\nTraceparent: 00-1-2-01\r\ntracestate: a=1,b=2\r\n"),
+    whole(more=b"Traceparent: 00-1-3-01\r\nX-Request-Id: yours\r\ntracestate: a=1, b=2\r\n"),
+    whole(more=b"X-Request-Id\nmine\n\r\n"),
+    whole(more=b"\nX-Request-Id\n"),
     whole(method=b"CONNECT", target=b"x:1"),
     whole(method=b"HEAD"),
     whole(version=b"1.0"),
@@ -116,7 +132,14 @@ UNUSUAL = (
     b"",
 )
 USUAL = (whole(), whole(b'{"a": 1}'), whole(more=b"User-Agent: shop\r\n"))
-MESSAGES = st.sampled_from(USUAL) | st.sampled_from(UNUSUAL)
+VALUES = st.text(st.characters(codec="latin-1"), max_size=6).map(lambda text: text.encode("latin-1"))
+OWN = st.builds(
+    lambda name, value, body: whole(body, b"%b: %b\r\n" % (name, value)),
+    st.sampled_from([b"X-Request-Id", b"x-request-id", b"traceparent", b"tracestate"]),
+    VALUES | st.sampled_from([b"c1", b"00-1-2-01", b"a=1,b=2"]),
+    st.sampled_from([b"{}", b'{"a": 1}', b""]),
+)
+MESSAGES = st.sampled_from(USUAL) | OWN | st.sampled_from(UNUSUAL)
 
 
 @st.composite
@@ -180,15 +203,28 @@ def test_a_known_head_is_taken_as_the_parser_takes_it(pieces):
 
 
 async def test_a_head_is_known_when_it_has_come_twice():
-    """The third request needs no parser, over whichever connection it comes; nor does one with another body as long."""
+    """The third request needs no parser, over whichever connection it comes, whatever its body."""
     server = Counting()
     await spoken(server, [whole(), whole()])
     assert server.spared == 0
-    answers, _ = await spoken(server, [whole(), whole(b"[]")])
+    answers, _ = await spoken(server, [whole(), whole(b"[1, 2]")])
     assert server.spared == 2
     assert answers.count(b"HTTP/1.1 200 OK") == 2
     assert b"{}".hex().encode() in answers
-    assert b"[]".hex().encode() in answers
+    assert b"[1, 2]".hex().encode() in answers
+
+
+async def test_a_known_head_has_each_requests_own_id_and_trace():
+    """An id and a trace's context are read anew each time; an id that is not sound is none."""
+    server = Counting()
+    own = b"X-Request-Id: %b\r\nTraceparent: 00-%d-01\r\n"
+    answers, _ = await spoken(server, [whole(more=own % (b"c%d" % number, number)) for number in range(4)])
+    assert server.spared == 2
+    assert [b'"c%d"' % number in answers and b'"00-%d-01"' % number in answers for number in range(4)] == [True] * 4
+    answers, _ = await spoken(server, [whole(more=own % (b"c/d", 5))])
+    assert server.spared == 3
+    assert b'"00-5-01"' in answers
+    assert b"c/d" not in answers
 
 
 async def test_what_comes_in_two_pieces_does_not_hide_what_comes_next():
@@ -200,12 +236,12 @@ async def test_what_comes_in_two_pieces_does_not_hide_what_comes_next():
 
 
 async def test_heads_that_all_differ_are_soon_not_sought():
-    """A connection on which each request has an id of its own costs no look-up and no room from then on."""
+    """A connection on which each request says something else costs no look-up and no room from then on."""
     server = Counting()
     sought = []
     find = server.heads.find
     server.heads.find = lambda data: sought.append(data) or find(data)
-    await spoken(server, [whole(more=b"X-Request-Id: r%d\r\n" % number) for number in range(400)])
+    await spoken(server, [whole(more=b"Cookie: c%d\r\n" % number) for number in range(400)])
     assert len(sought) < 300
 
 
@@ -213,12 +249,16 @@ async def test_heads_do_not_fill_the_memory():
     """However many heads come again and again, a bounded number of them is kept, and a long one is not."""
     server = Counting()
     for number in range(1200):
-        message = whole(more=b"X-Request-Id: r%d\r\n" % number)
+        message = whole(b" " * number, b"Cookie: c%d\r\n" % number)
         await spoken(server, [message, message])
     long = whole(more=b"X: %b\r\n" % (b"x" * 4000))
     await spoken(server, [long, long, long])
     assert server.spared == 0
-    assert 0 < len(server.heads._known) <= 512
+    for number in range(1200):
+        await spoken(server, [whole(b" " * number)])
+    assert server.spared > 1000
+    assert 0 < len(server.heads._forms) <= 512
+    assert 0 < len(server.heads._alike) <= 512
 
 
 async def test_a_key_that_is_withdrawn_opens_nothing_any_more(tmp_path):

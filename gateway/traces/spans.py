@@ -54,7 +54,7 @@ class Spans:
             attributes |= {"http.route": head.path, "url.path": head.path}
         named = "HTTP" if method == "_OTHER" else method
         name = f"{named} {head.path}" if served else named
-        span = self._tracer.start_span(name, _callers(head.headers), SpanKind.SERVER, attributes)
+        span = self._tracer.start_span(name, _callers(request.trace), SpanKind.SERVER, attributes)
         with under_way(span):
             try:
                 yield span
