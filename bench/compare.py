@@ -4,7 +4,7 @@ import http.client
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from bench.processes import NotListening, Process, cpu, free, resident
 from bench.results import Outcome, Row, Skipped
 
 _WARM_REQUESTS, _WARM_SECONDS = 5_000, 10.0
+ALIKE, NUMBERED = "every head alike", "an id in each head"
+"""The phases of a job whose heads matter: the gateway reads a head once that comes again."""
 MAY_FAIL = 0.001
 """Which part of a round's requests may fail: a connection that one side closes just then."""
 
@@ -68,15 +70,31 @@ def standing(
         yield up, skipped
 
 
-def measure(contenders: Sequence[Contender], effort: Effort, count: int = 1, *, tls: bool = False) -> Outcome:
-    """CPU per request, throughput, latency and memory of each, interleaved, once all have run themselves warm."""
+def measure(
+    contenders: Sequence[Contender],
+    effort: Effort,
+    count: int = 1,
+    *,
+    tls: bool = False,
+    numbered: Collection[str] = (),
+) -> Outcome:
+    """CPU per request, throughput, latency and memory of each, interleaved, once all have run themselves warm.
+
+    Those that are `numbered` are asked another time with heads that all differ; the phase of a row says so.
+    """
+    phased = bool(numbered)
     with standing(contenders, count, tls=tls) as (up, skipped):
-        rows = [Row(one.contender.name, {}, note=one.contender.note) for one in up]
+        asked = [(one, False) for one in up] + [(one, True) for one in up if one.contender.name in numbered]
+        phases = [(NUMBERED if differ else ALIKE) if phased else "" for _, differ in asked]
+        rows = [
+            Row(one.contender.name, {}, phase, one.contender.note)
+            for (one, _), phase in zip(asked, phases, strict=True)
+        ]
         for one in up:
             _warm(one, effort.seconds)
         for _ in range(effort.rounds):
-            for one, row in zip(up, rows, strict=True):
-                for name, sample in _round(one, effort.seconds).items():
+            for (one, differ), row in zip(asked, rows, strict=True):
+                for name, sample in _round(one, effort.seconds, numbered=differ).items():
                     row.figures.setdefault(name, []).append(sample)
         conditions = {
             "load": f"{CONNECTIONS} keep-alive connections, as fast as they are answered",
@@ -123,9 +141,9 @@ def _warm(one: Standing, seconds: int) -> None:
     one.contender.settle(one.site)
 
 
-def _round(one: Standing, seconds: int) -> dict[str, float]:
+def _round(one: Standing, seconds: int, *, numbered: bool) -> dict[str, float]:
     before, began = cpu(one.process.pid), time.perf_counter()
-    offered = offer(one.site.port, seconds)
+    offered = offer(one.site.port, seconds, numbered=numbered)
     assert offered.failed <= offered.requests * MAY_FAIL, (one.contender.name, offered)
     one.contender.settle(one.site)
     spent = time.perf_counter() - began

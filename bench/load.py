@@ -1,4 +1,8 @@
-"""The load: one click again and again over keep-alive connections, by wrk where it is there."""
+"""The load: one click again and again over keep-alive connections, by wrk where it is there.
+
+Its head is the same each time, as a shop's back end repeats it, or `numbered`: with an id of its own, as where each
+request is traced.
+"""
 
 import os
 import subprocess
@@ -25,14 +29,14 @@ class Offered(Struct, frozen=True):
     failed: int
 
 
-def offer(port: int, seconds: int, connections: int = CONNECTIONS) -> Offered:
+def offer(port: int, seconds: int, connections: int = CONNECTIONS, *, numbered: bool = False) -> Offered:
     """Send the click for so many seconds, as fast as it is answered."""
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "click.json"
         file.write_bytes(BODY)
         with pinned(LOAD_CORE):
             ran = subprocess.run(  # noqa: S603  # wrk, or our own module
-                _command(port, seconds, connections, file),
+                _command(port, seconds, connections, file, numbered=numbered),
                 capture_output=True,
                 check=True,
                 timeout=seconds + 60,
@@ -47,10 +51,11 @@ def generator() -> str:
     return f"wrk {version}" if version else "plain asyncio"
 
 
-def _command(port: int, seconds: int, connections: int, file: Path) -> list[str]:
+def _command(port: int, seconds: int, connections: int, file: Path, *, numbered: bool) -> list[str]:
     wrk = programs.found("wrk")
     if wrk is None or programs.version("wrk") is None:
-        return module("bench.plain", "send", port, seconds, connections)
+        return module("bench.plain", "number" if numbered else "send", port, seconds, connections)
     fixed = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(FILES / "wrk.lua")]
     headers = [f"{name}={value}" for name, value in HEADERS.items()]
-    return [str(wrk), *fixed, f"http://127.0.0.1:{port}{PATH}", "--", str(file), *headers]
+    kind = "numbered" if numbered else "alike"
+    return [str(wrk), *fixed, f"http://127.0.0.1:{port}{PATH}", "--", str(file), kind, *headers]

@@ -2,7 +2,8 @@
 
 `python -m bench.plain vendor PORT… [CERTIFICATE KEY]` answers 204 to everything that it has read whole, `numbering` the
 same with a number in each answer;
-`python -m bench.plain send PORT SECONDS CONNECTIONS` sends the click again and again and prints its figures as JSON.
+`python -m bench.plain send PORT SECONDS CONNECTIONS` sends the click again and again and prints its figures as JSON,
+`number` the same with a number in each request's head.
 """
 
 import asyncio
@@ -86,24 +87,24 @@ async def vendor(kind: type[Vendor], ports: list[int], secret: list[str]) -> Non
     await asyncio.Event().wait()
 
 
-async def send(port: int, seconds: int, connections: int) -> dict[str, float]:
+async def send(port: int, seconds: int, connections: int, *, numbered: bool) -> dict[str, float]:
     """Send the click again and again over so many connections; gives the figures."""
     fields = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-    head = f"POST {PATH} HTTP/1.1\r\nHost: gateway\r\n{fields}Content-Length: {len(BODY)}\r\n\r\n"
-    request, taken, failed = head.encode() + BODY, [], 0
+    head = f"POST {PATH} HTTP/1.1\r\nHost: gateway\r\n{fields}Content-Length: {len(BODY)}\r\n"
+    alike, numbers, taken, failed = f"{head}\r\n".encode() + BODY, itertools.count(), [], 0
     started = time.perf_counter()
 
     async def one() -> None:
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (asked := time.perf_counter()) < started + seconds:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            mark = head.lower().find(b"content-length:")
-            length = int(head[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
+            writer.write(f"{head}X-Request-Id: c{next(numbers)}\r\n\r\n".encode() + BODY if numbered else alike)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            mark = answer.lower().find(b"content-length:")
+            length = int(answer[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
             await reader.readexactly(length)
             taken.append(time.perf_counter() - asked)
-            failed += not head.startswith(b"HTTP/1.1 2")
+            failed += not answer.startswith(b"HTTP/1.1 2")
         writer.close()
 
     await asyncio.gather(*[one() for _ in range(connections)])
@@ -119,4 +120,4 @@ if __name__ == "__main__":
         ports = [int(one) for one in arguments if one.isdecimal()]
         uvloop.run(vendor(Numbering if kind == "numbering" else Vendor, ports, arguments[len(ports) :]))
     else:
-        print(json.dumps(uvloop.run(send(*map(int, arguments)))))
+        print(json.dumps(uvloop.run(send(*map(int, arguments), numbered=kind == "number"))))

@@ -179,7 +179,7 @@ def _times(result: Result, row: Row) -> str:
 
 def _of_nginx(result: Result, row: Row) -> str:
     """The speed per CPU, of nginx's that answers 204."""
-    limit = result.row("nginx, 204")
+    limit = result.row("nginx, 204", row.phase)
     return f"{limit.median('cpu_us') / row.median('cpu_us'):.3f}" if limit else "–"
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench import tables
+from bench.compare import ALIKE, NUMBERED
 from bench.contenders import gateway
 from bench.jobs import console, loads, observers, page, slow_vendor
 from bench.results import Result, read
@@ -46,32 +47,41 @@ def _said(reached: bool | None) -> str:  # noqa: FBT001  # one answer in words
     return "–" if reached is None else "yes" if reached else "**no**"
 
 
-def _pair(result: Result, other: str, figure: str = "cpu_us") -> tuple[float, float] | None:
-    own, there = result.row(gateway.NAME), result.row(other)
-    return (own.median(figure), there.median(figure)) if own and there else None
+def _beside(result: Result, other: str, told: Callable[[float, float], str]) -> tuple[float, float, str] | None:
+    """The gateway's CPU and another's where every head is alike, and both conditions' in words."""
+    pairs = [
+        (own.median("cpu_us"), there.median("cpu_us"))
+        for phase in (ALIKE, NUMBERED)
+        if (own := result.row(gateway.NAME, phase)) and (there := result.row(other, phase))
+    ]
+    if len(pairs) < 2:
+        return None
+    alike, numbered = pairs
+    return *alike, f"{told(*alike)}; with {NUMBERED} {told(*numbered)}"
 
 
 def _to_envoy(result: Result) -> Found | None:
-    pair = _pair(result, "Envoy, transform filter")
-    if pair is None:
+    found = _beside(result, "Envoy, transform filter", lambda own, there: f"{own / there:.2f} × Envoy, {own:.0f} µs")
+    if found is None:
         return None
-    return Found(f"{pair[0] / pair[1]:.2f} × Envoy; {pair[0]:.0f} µs", pair[0] <= pair[1], pair[0] <= 45)
+    own, there, text = found
+    return Found(text, own <= there, own <= 45)
 
 
 def _to_segment(result: Result) -> Found | None:
-    pair = _pair(result, "Segment's action kit")
-    if pair is None:
+    found = _beside(result, "Segment's action kit", lambda own, there: f"1/{there / own:.1f}")
+    if found is None:
         return None
-    times = pair[1] / pair[0]
-    return Found(f"1/{times:.1f}", times >= 6, times >= 8)
+    own, there, text = found
+    return Found(text, there / own >= 6, there / own >= 8)
 
 
 def _to_nginx(result: Result) -> Found | None:
-    pair = _pair(result, "nginx, 204")
-    if pair is None:
+    found = _beside(result, "nginx, 204", lambda own, there: f"{there / own:.3f}, {own:.0f} µs")
+    if found is None:
         return None
-    part = pair[1] / pair[0]
-    return Found(f"{part:.3f}; {pair[0]:.0f} µs", part >= 0.11, part >= 0.16)
+    own, there, text = found
+    return Found(text, there / own >= 0.11, there / own >= 0.16)
 
 
 def _sustained(result: Result) -> Found | None:

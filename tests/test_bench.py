@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from bench import report, steady, tables, targets
+from bench import compare, report, steady, tables, targets
 from bench.compare import standing
 from bench.contenders import bare, gateway
 from bench.counting import Called, Executed
@@ -86,9 +86,15 @@ def test_a_busy_machine_is_told():
     ("cpu", "reached"), [(44, (True, True)), (50, (True, False)), (56, (False, False)), (60, (False, False))]
 )
 def test_a_target_is_reached_or_not(cpu, reached):
-    """Forwarding is judged by Envoy in the same run, its stretch by microseconds."""
-    outcome = result("forward", row("gateway", cpu_us=cpu), row("Envoy, transform filter", cpu_us=55))
-    assert judged("translate and forward, one vendor", outcome) == reached
+    """Forwarding is judged by Envoy in the same run, its stretch by microseconds; heads that differ stand beside."""
+    rows = [
+        row(name, phase, cpu_us=micros)
+        for phase, own in ((compare.ALIKE, cpu), (compare.NUMBERED, 61.6))
+        for name, micros in (("gateway", own), ("Envoy, transform filter", 55))
+    ]
+    found = next(one for one in targets.TARGETS if one.job == "forward").judge(result("forward", *rows))
+    assert (found.target, found.stretch) == reached
+    assert found.text.endswith("; with an id in each head 1.12 × Envoy, 62 µs")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ SUSTAINED, DRAINED = "sustained", "a backlog drained"
 def forward(effort: Effort) -> Outcome:
     """One click, one vendor, the caller waits for it."""
     contenders = [gateway.forwarding(), envoy.transform(), segment.kit(), nginx.translating()]
-    return measure([*contenders, bare.proxy(), nginx.proxy()], effort)
+    numbered = [one.name for one in contenders]
+    return measure([*contenders, bare.proxy(), nginx.proxy()], effort, numbered=numbered)
 
 
 def shadow(effort: Effort) -> Outcome:
@@ -37,7 +38,8 @@ def tls(effort: Effort) -> Outcome:
 def accept(effort: Effort) -> Outcome:
     """Store mode: with its one target held, and with deliveries going on."""
     both = gateway.storing(("gravity_field",), "gateway, delivering meanwhile")
-    return measure([gateway.accepting(), both, nginx.answer(), bare.answer()], effort)
+    own, limit = gateway.accepting(), nginx.answer()
+    return measure([own, both, limit, bare.answer()], effort, numbered=[own.name, limit.name])
 
 
 def fan_out(effort: Effort) -> Outcome:

@@ -1,13 +1,22 @@
--- One request repeated: arguments are the file with its body, then NAME=VALUE for each header. Prints its figures as JSON.
+-- One request repeated: arguments are the file with its body, whether all are `alike` or each is `numbered` in its head,
+-- then NAME=VALUE for each header. Prints its figures as JSON.
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
   wrk.method = "POST"
   wrk.body = file:read("*a")
   file:close()
-  for index = 2, #arguments do
+  for index = 3, #arguments do
     local name, value = arguments[index]:match("^([^=]+)=(.*)$")
     wrk.headers[name] = value
+  end
+  if arguments[2] == "numbered" then
+    local number = 0
+    request = function()
+      number = number + 1
+      wrk.headers["X-Request-Id"] = "c" .. number
+      return wrk.format()
+    end
   end
 end
 
