@@ -18,8 +18,9 @@ from bench.processes import NotListening, Process, cpu, free, resident
 from bench.results import Outcome, Row, Skipped
 
 _WARM_REQUESTS, _WARM_SECONDS = 5_000, 10.0
-ALIKE, NUMBERED = "every head alike", "an id in each head"
-"""The phases of a job whose heads matter: the gateway reads a head once that comes again."""
+ALIKE = "every head alike"
+HEADS = {ALIKE: "", "an id in each head": "X-Request-Id", "a cookie in each head": "Cookie"}
+"""The phases of a job in which heads matter, with the header that differs: the gateway reads what comes again once."""
 MAY_FAIL = 0.001
 """Which part of a round's requests may fail: a connection that one side closes just then."""
 
@@ -71,30 +72,25 @@ def standing(
 
 
 def measure(
-    contenders: Sequence[Contender],
-    effort: Effort,
-    count: int = 1,
-    *,
-    tls: bool = False,
-    numbered: Collection[str] = (),
+    contenders: Sequence[Contender], effort: Effort, count: int = 1, *, tls: bool = False, varied: Collection[str] = ()
 ) -> Outcome:
     """CPU per request, throughput, latency and memory of each, interleaved, once all have run themselves warm.
 
-    Those that are `numbered` are asked another time with heads that all differ; the phase of a row says so.
+    Those whose names are `varied` are asked in all kinds of heads; the phase of a row says which.
     """
-    phased = bool(numbered)
     with standing(contenders, count, tls=tls) as (up, skipped):
-        asked = [(one, False) for one in up] + [(one, True) for one in up if one.contender.name in numbered]
-        phases = [(NUMBERED if differ else ALIKE) if phased else "" for _, differ in asked]
-        rows = [
-            Row(one.contender.name, {}, phase, one.contender.note)
-            for (one, _), phase in zip(asked, phases, strict=True)
+        asked = [
+            (one, phase)
+            for phase in (HEADS if varied else [""])
+            for one in up
+            if phase in ("", ALIKE) or one.contender.name in varied
         ]
+        rows = [Row(one.contender.name, {}, phase, one.contender.note) for one, phase in asked]
         for one in up:
             _warm(one, effort.seconds)
         for _ in range(effort.rounds):
-            for (one, differ), row in zip(asked, rows, strict=True):
-                for name, sample in _round(one, effort.seconds, numbered=differ).items():
+            for (one, phase), row in zip(asked, rows, strict=True):
+                for name, sample in _round(one, effort.seconds, HEADS.get(phase, "")).items():
                     row.figures.setdefault(name, []).append(sample)
         conditions = {
             "load": f"{CONNECTIONS} keep-alive connections, as fast as they are answered",
@@ -141,7 +137,7 @@ def _warm(one: Standing, seconds: int) -> None:
     one.contender.settle(one.site)
 
 
-def _round(one: Standing, seconds: int, *, numbered: bool) -> dict[str, float]:
+def _round(one: Standing, seconds: int, numbered: str) -> dict[str, float]:
     before, began = cpu(one.process.pid), time.perf_counter()
     offered = offer(one.site.port, seconds, numbered=numbered)
     assert offered.failed <= offered.requests * MAY_FAIL, (one.contender.name, offered)

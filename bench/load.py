@@ -1,7 +1,6 @@
 """The load: one click again and again over keep-alive connections, by wrk where it is there.
 
-Its head is the same each time, as a shop's back end repeats it, or `numbered`: with an id of its own, as where each
-request is traced.
+Its head is the same each time, as a shop's back end repeats it, or one header of it is numbered.
 """
 
 import os
@@ -29,14 +28,14 @@ class Offered(Struct, frozen=True):
     failed: int
 
 
-def offer(port: int, seconds: int, connections: int = CONNECTIONS, *, numbered: bool = False) -> Offered:
-    """Send the click for so many seconds, as fast as it is answered."""
+def offer(port: int, seconds: int, connections: int = CONNECTIONS, numbered: str = "") -> Offered:
+    """Send the click for so many seconds, as fast as it is answered; `numbered` names a header that each has anew."""
     with tempfile.TemporaryDirectory() as name:
         file = Path(name) / "click.json"
         file.write_bytes(BODY)
         with pinned(LOAD_CORE):
             ran = subprocess.run(  # noqa: S603  # wrk, or our own module
-                _command(port, seconds, connections, file, numbered=numbered),
+                _command(port, seconds, connections, file, numbered),
                 capture_output=True,
                 check=True,
                 timeout=seconds + 60,
@@ -51,11 +50,10 @@ def generator() -> str:
     return f"wrk {version}" if version else "plain asyncio"
 
 
-def _command(port: int, seconds: int, connections: int, file: Path, *, numbered: bool) -> list[str]:
+def _command(port: int, seconds: int, connections: int, file: Path, numbered: str) -> list[str]:
     wrk = programs.found("wrk")
     if wrk is None or programs.version("wrk") is None:
-        return module("bench.plain", "number" if numbered else "send", port, seconds, connections)
+        return module("bench.plain", "send", port, seconds, connections, *([numbered] if numbered else []))
     fixed = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", str(FILES / "wrk.lua")]
     headers = [f"{name}={value}" for name, value in HEADERS.items()]
-    kind = "numbered" if numbered else "alike"
-    return [str(wrk), *fixed, f"http://127.0.0.1:{port}{PATH}", "--", str(file), kind, *headers]
+    return [str(wrk), *fixed, f"http://127.0.0.1:{port}{PATH}", "--", str(file), numbered, *headers]

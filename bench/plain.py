@@ -2,8 +2,8 @@
 
 `python -m bench.plain vendor PORT… [CERTIFICATE KEY]` answers 204 to everything that it has read whole, `numbering` the
 same with a number in each answer;
-`python -m bench.plain send PORT SECONDS CONNECTIONS` sends the click again and again and prints its figures as JSON,
-`number` the same with a number in each request's head.
+`python -m bench.plain send PORT SECONDS CONNECTIONS [HEADER]` sends the click again and again, each time with another
+value of that header, and prints its figures as JSON.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ async def vendor(kind: type[Vendor], ports: list[int], secret: list[str]) -> Non
     await asyncio.Event().wait()
 
 
-async def send(port: int, seconds: int, connections: int, *, numbered: bool) -> dict[str, float]:
+async def send(port: int, seconds: int, connections: int, numbered: str = "") -> dict[str, float]:
     """Send the click again and again over so many connections; gives the figures."""
     fields = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
     head = f"POST {PATH} HTTP/1.1\r\nHost: gateway\r\n{fields}Content-Length: {len(BODY)}\r\n"
@@ -98,7 +98,7 @@ async def send(port: int, seconds: int, connections: int, *, numbered: bool) -> 
         nonlocal failed
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         while (asked := time.perf_counter()) < started + seconds:
-            writer.write(f"{head}X-Request-Id: c{next(numbers)}\r\n\r\n".encode() + BODY if numbered else alike)
+            writer.write(f"{head}{numbered}: c{next(numbers)}\r\n\r\n".encode() + BODY if numbered else alike)
             answer = await reader.readuntil(b"\r\n\r\n")
             mark = answer.lower().find(b"content-length:")
             length = int(answer[mark + 15 :].split(b"\r\n", 1)[0]) if mark >= 0 else 0
@@ -120,4 +120,5 @@ if __name__ == "__main__":
         ports = [int(one) for one in arguments if one.isdecimal()]
         uvloop.run(vendor(Numbering if kind == "numbering" else Vendor, ports, arguments[len(ports) :]))
     else:
-        print(json.dumps(uvloop.run(send(*map(int, arguments), numbered=kind == "number"))))
+        port, seconds, connections = map(int, arguments[:3])
+        print(json.dumps(uvloop.run(send(port, seconds, connections, "".join(arguments[3:])))))

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from bench import tables
-from bench.compare import ALIKE, NUMBERED
+from bench.compare import HEADS
 from bench.contenders import gateway
 from bench.jobs import console, loads, observers, page, slow_vendor
 from bench.results import Result, read
@@ -48,16 +48,16 @@ def _said(reached: bool | None) -> str:  # noqa: FBT001  # one answer in words
 
 
 def _beside(result: Result, other: str, told: Callable[[float, float], str]) -> tuple[float, float, str] | None:
-    """The gateway's CPU and another's where every head is alike, and both conditions' in words."""
-    pairs = [
-        (own.median("cpu_us"), there.median("cpu_us"))
-        for phase in (ALIKE, NUMBERED)
+    """The gateway's CPU and another's where every head is alike, and what they are with any heads in words."""
+    pairs = {
+        phase: (own.median("cpu_us"), there.median("cpu_us"))
+        for phase in HEADS
         if (own := result.row(gateway.NAME, phase)) and (there := result.row(other, phase))
-    ]
-    if len(pairs) < 2:
+    }
+    if len(pairs) < len(HEADS):
         return None
-    alike, numbered = pairs
-    return *alike, f"{told(*alike)}; with {NUMBERED} {told(*numbered)}"
+    (_, alike), *others = pairs.items()
+    return *alike, "; ".join([told(*alike), *(f"{phase}: {told(*pair)}" for phase, pair in others)])
 
 
 def _to_envoy(result: Result) -> Found | None:

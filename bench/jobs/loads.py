@@ -17,8 +17,7 @@ SUSTAINED, DRAINED = "sustained", "a backlog drained"
 def forward(effort: Effort) -> Outcome:
     """One click, one vendor, the caller waits for it."""
     contenders = [gateway.forwarding(), envoy.transform(), segment.kit(), nginx.translating()]
-    numbered = [one.name for one in contenders]
-    return measure([*contenders, bare.proxy(), nginx.proxy()], effort, numbered=numbered)
+    return measure([*contenders, bare.proxy(), nginx.proxy()], effort, varied=[one.name for one in contenders])
 
 
 def shadow(effort: Effort) -> Outcome:
@@ -39,7 +38,7 @@ def accept(effort: Effort) -> Outcome:
     """Store mode: with its one target held, and with deliveries going on."""
     both = gateway.storing(("gravity_field",), "gateway, delivering meanwhile")
     own, limit = gateway.accepting(), nginx.answer()
-    return measure([own, both, limit, bare.answer()], effort, numbered=[own.name, limit.name])
+    return measure([own, both, limit, bare.answer()], effort, varied=[own.name, limit.name])
 
 
 def fan_out(effort: Effort) -> Outcome:

@@ -1,5 +1,5 @@
--- One request repeated: arguments are the file with its body, whether all are `alike` or each is `numbered` in its head,
--- then NAME=VALUE for each header. Prints its figures as JSON.
+-- One request repeated: arguments are the file with its body, a header that each has anew, if any, then NAME=VALUE for
+-- each other one. Prints its figures as JSON.
 
 function init(arguments)
   local file = assert(io.open(arguments[1], "rb"))
@@ -10,11 +10,11 @@ function init(arguments)
     local name, value = arguments[index]:match("^([^=]+)=(.*)$")
     wrk.headers[name] = value
   end
-  if arguments[2] == "numbered" then
-    local number = 0
+  if arguments[2] ~= "" then
+    local name, number = arguments[2], 0
     request = function()
       number = number + 1
-      wrk.headers["X-Request-Id"] = "c" .. number
+      wrk.headers[name] = "c" .. number
       return wrk.format()
     end
   end
