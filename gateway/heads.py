@@ -48,8 +48,9 @@ class Head(Struct, eq=False):
     """What requests say before their bodies that is none's own; nobody changes it but for `taken`.
 
     `query` is decoded, the last of a repeated name wins. `kept` are the headers that a mapping may read; `claims_json`
-    is false for a body that claims to be something else. `ends` says that the answer is the connection's last, `is_old`
-    that the caller speaks HTTP/1.0. `taken` is for the relay: what the rules in force made of this head.
+    is false for a body that claims to be something else, `is_pages` true for what a page in a browser asks. `ends` says
+    that the answer is the connection's last, `is_old` that the caller speaks HTTP/1.0. `taken` is for the relay: what
+    the rules in force made of this head.
     """
 
     method: str
@@ -58,6 +59,7 @@ class Head(Struct, eq=False):
     headers: CIMultiDictProxy[str]
     kept: Mapping[str, str]
     claims_json: bool
+    is_pages: bool
     ends: bool
     is_old: bool
     taken: Any = None
@@ -74,6 +76,7 @@ class Head(Struct, eq=False):
             headers,
             kept(headers),
             claimed in _JSON or claimed.partition(";")[0].strip().lower() in _JSON,
+            hdrs.ORIGIN in headers,
             message.should_close,
             message.version == HttpVersion10,
         )

@@ -10,11 +10,10 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
-from aiohttp.hdrs import ORIGIN
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.contract import Answer, Inbound, VendorMapping
@@ -36,6 +35,8 @@ from gateway.translate import Decoded, Refused, decode, translate
 from gateway.turns import next_turn
 from gateway.wire import encode_json
 
+_NOTHING: Final[Mapping[str, str]] = {}
+
 
 class Request(Struct, frozen=True):
     """One HTTP request on the public port; `trace` is where its caller's trace context stands.
@@ -51,12 +52,27 @@ class Request(Struct, frozen=True):
 
 
 class Taken(Struct, frozen=True, gc=False):
-    """An inbound that was read: by whom, what it says, how it is kept, and what that says where it is the same."""
+    """An inbound that was read: its id, by whom, what it says; and its record where that hides something."""
 
-    source: VendorMapping
+    request_id: str
+    match: Match
     decoded: Decoded
-    record: Record
-    kept: Decoded | None
+    hidden: Record | None
+
+    @property
+    def source(self) -> VendorMapping:
+        """The mapping that read it."""
+        return self.match.source
+
+    @property
+    def record(self) -> Record:
+        """How it is kept."""
+        return self.hidden or record_of(self.decoded.inbound, self.request_id, self.match)
+
+    @property
+    def kept(self) -> Decoded | None:
+        """What the record says, where that is the same."""
+        return None if self.hidden else self.decoded
 
 
 class Line(Struct, gc=False):
@@ -68,11 +84,11 @@ class Line(Struct, gc=False):
 
     request_id: str
     dialect: VendorMapping | None = None
-    match: Match | None = None
+    found: Found | None = None
     taken: Taken | None = None
     told: Waited | None = None
     asked: Asked | None = None
-    kept: dict[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str] = _NOTHING
     is_kept: bool = False
     error: str | None = None
     accepted: tuple[Interaction, ...] = ()
@@ -80,19 +96,19 @@ class Line(Struct, gc=False):
     @property
     def route(self) -> str:
         """The route's name, `-` where none took it."""
-        return self.match.route.name if self.match else "-"
+        return self.found.match.route.name if self.found else "-"
 
     @property
     def vendor(self) -> str:
         """The vendor in whose language it was answered, `-` where that is none."""
-        if self.match:
-            return self.match.route.accepts
+        if self.found:
+            return self.found.match.route.accepts
         return self.dialect.NAME if self.dialect and self.error else "-"
 
     @property
     def client(self) -> str | None:
         """The key's owner."""
-        return self.match.client if self.match else None
+        return self.found.match.client if self.found else None
 
     @property
     def record(self) -> Record | None:
@@ -105,12 +121,12 @@ class Line(Struct, gc=False):
         return len(self.taken.decoded.interactions) if self.taken else 0
 
     @property
-    def targets(self) -> dict[str, str]:
+    def targets(self) -> Mapping[str, str]:
         """What became of each target."""
         if self.told is None or self.asked is None:
             return self.kept
         outcomes = ",".join([one.outcome for one in self.asked.sent]) or "nothing"
-        return self.kept | {self.told.settings.target.name: outcomes + (",kept" if self.is_kept else "")}
+        return {**self.kept, self.told.settings.target.name: outcomes + (",kept" if self.is_kept else "")}
 
     @property
     def losses(self) -> frozenset[str]:
@@ -167,7 +183,7 @@ class Relay:
         except Exception as error:  # noqa: BLE001  # the one error boundary: whatever fails, the caller gets an answer
             answer = self._failed(line, error)
         self._tell(rules, line, request, answer.status, time.perf_counter() - started)
-        if ORIGIN in head.headers:
+        if head.is_pages:
             return replace(answer, headers={**answer.headers, **rules.table.cors(head.headers)})
         return answer
 
@@ -242,7 +258,7 @@ class Relay:
     def _noted(self, told: Waited, taken: Taken, line: Line, asked: Asked) -> Asked:
         """A target that was asked while the caller waited: counted, shown to those who watch, noted for the log."""
         line.told, line.asked = told, asked
-        told.counts.translated(asked.translation, taken.record)
+        told.counts.translated(asked.translation, taken)
         for one in asked.sent:
             told.answers.answered(one)
         if asked.sent:
@@ -260,7 +276,7 @@ class Relay:
         try:
             await self._keeper.append(replace(taken.record, to=names, indices=meant), taken.kept)
         except Exception as error:  # noqa: BLE001  # whatever the store fails of, the primary's answer still goes out
-            self._log.error("copy lost", request_id=taken.record.request_id, targets=names, reason=str(error))
+            self._log.error("copy lost", request_id=taken.request_id, targets=names, reason=str(error))
             for one in targets:
                 self._metrics.target(one.target.name, one.target.mapping.NAME).given_up("lost")
             return False
@@ -276,7 +292,7 @@ class Relay:
 
     def _tell(self, rules: Rules, line: Line, request: Request, status: int, seconds: float) -> None:
         """Count an inbound that is answered, show it to those who watch, write its line."""
-        counts = rules.ways[line.match.route.name].counts if line.match else self._metrics.route("-", line.vendor)
+        counts = line.found.way.counts if line.found else self._metrics.route("-", line.vendor)
         counts.inbound(status, seconds, line.accepted)
         if self._tail.is_watched and self._tail.inbounds.admits(line.request_id):
             self._tail.inbound(line, status, seconds)
@@ -325,7 +341,7 @@ def _find(rules: Rules, head: Head, line: Line) -> Found:
         way = rules.ways[match.route.name]
         limit = way.limits.get(match.client or OPEN) if way.limits else None
         found = head.taken = Found(rules, match, way, limit)
-    line.match, line.dialect = found.match, found.match.source
+    line.found, line.dialect = found, found.match.source
     return found
 
 
@@ -344,10 +360,10 @@ def _read(match: Match, request: Request, body: bytes, at_rest: Privacy | None) 
     at, head = time.time_ns() // 1000, request.head
     inbound = Inbound(inbound_id(request.id, at), match.endpoint, head.kept, head.query, body, at, request.client_ip)
     decoded = decode(match.source, inbound)
-    record = record_of(inbound, request.id, match)
     if at_rest is None:
-        return Taken(match.source, decoded, record, decoded)
-    return Taken(match.source, decoded, hidden(record, decoded, match.source, at_rest), None)
+        return Taken(request.id, match, decoded, None)
+    record = record_of(inbound, request.id, match)
+    return Taken(request.id, match, decoded, hidden(record, decoded, match.source, at_rest))
 
 
 def _worded(dialect: VendorMapping | None, error: GatewayError) -> Answer:

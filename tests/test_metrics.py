@@ -8,7 +8,7 @@ from gateway.admin.readings import Growth, hours_left
 from gateway.metrics import Metrics
 from gateway.refusals import Refusals
 from gateway.sandbox.faults import Rule
-from gateway.store.contract import Record
+from gateway.store.contract import Entry, Record
 from gateway.translate import Refused, Translation
 
 NAMES = {
@@ -121,7 +121,7 @@ def test_any_number_of_names_is_counted():
     for number in range(3000):
         losses = frozenset({f"properties.{number}", f"properties.x{number}", "user.id"})
         record = Record(number, f"r-{number}", None, "shop", "vaix", "events", {}, {}, b"{}")
-        metrics.target("shop/vaix", "vaix").translated(Translation((), (), losses, frozenset()), record)
+        metrics.target("shop/vaix", "vaix").translated(Translation((), (), losses, frozenset()), Entry(1, record))
     samples = Samples(metrics.text([]).decode())
     assert samples("gateway_losses_total", target="shop/vaix", field="properties") == 3000
     assert samples("gateway_losses_total", target="shop/vaix", field="user.id") == 3000

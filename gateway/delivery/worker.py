@@ -312,7 +312,7 @@ class Worker:
         if outcome == "retried":
             return
         if todo.translation is not None:
-            self._counts.translated(todo.translation, record)
+            self._counts.translated(todo.translation, delivery.entry)
         if means.logs(400 if outcome == "dead" else 200):
             self._write(delivery, delivery.word(outcome))
 

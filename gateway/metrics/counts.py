@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from prometheus_client import Counter
 
@@ -26,6 +26,15 @@ _UNTOLD: Final = 1024
 """Pairs of sets of names that a target counts one by one before they are summed by name."""
 _Word = TypeVar("_Word", int, str)
 _Key = TypeVar("_Key")
+
+
+class Kept(Protocol):
+    """What has a record."""
+
+    @property
+    def record(self) -> "Record":
+        """How an inbound is kept."""
+        ...
 
 
 class RouteCounts:
@@ -78,7 +87,7 @@ class TargetCounts:
         for reason in ("unsupported", "missing", "unknown_id", "filtered", "dropped"):
             families.refused.labels(self._name, reason)
 
-    def translated(self, translation: "Translation", record: "Record") -> None:
+    def translated(self, translation: "Translation", kept: "Kept") -> None:
         """What a target loses, does not get and is told of another vendor's ids is known."""
         next(self._named[translation.losses, translation.copied])
         if translation.refused or translation.filtered or translation.dropped:
@@ -88,7 +97,7 @@ class TargetCounts:
                 self._left_out["filtered"] += translation.filtered
             if translation.dropped:
                 self._left_out["dropped"] += translation.dropped
-            self._refusals.note(self._name, translation, record)
+            self._refusals.note(self._name, translation, kept.record)
 
     def delivered(self, outcome: str, seconds: float) -> None:
         """A delivery ended as delivered, retried or dead."""

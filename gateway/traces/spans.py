@@ -101,9 +101,10 @@ def under_way(span: Span) -> AbstractContextManager[Span]:
 
 def told(line: Line) -> None:
     """Say of the inbound under way which route takes it, whose it is, and what it held."""
-    span, match = get_current_span(), line.match
-    if match is None:
+    span, found = get_current_span(), line.found
+    if found is None:
         return
+    match = found.match
     span.set_attribute("gateway.route", match.route.name)
     span.set_attribute("gateway.vendor", match.route.accepts)
     if match.client is not None:
