@@ -17,6 +17,7 @@ Floors, top to bottom; an import goes downward only:
     delivery                    one outbound, from plan to verdict
     tail                        what passes, shown to whoever watches
     config, log, metrics, store what is wanted, told, counted and kept
+    heads                       what requests say before their bodies, each read once
     routing, limits, refusals   pure: which route and targets; how fast; samples of what could not be carried
     fidelity, dryrun            pure: what survives between two vendors; what would be sent
     translate                   pure: interactions to outbounds, losses, refusals

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from gateway.config import Config
@@ -24,11 +25,18 @@ _IN_FLIGHT: Final = 10.0
 
 
 class Accepting:
-    """One process's public port; what it accepts goes to `keeper` and, in forward mode, to a primary's `upstreams`."""
+    """One process's public port; what it accepts goes to `keeper` and, in forward mode, to a primary's `upstreams`.
 
-    def __init__(self, config: Config, mappings: Mappings, keeper: Keeper, seen: Observers) -> None:
+    It `shares_limits` where other processes accept from the same clients.
+    """
+
+    def __init__(
+        self, config: Config, mappings: Mappings, keeper: Keeper, seen: Observers, *, shares_limits: bool = False
+    ) -> None:
         self._config = config
         self._mappings = mappings
+        self._shares_limits = shares_limits
+        self._limits: dict[str, RateLimit] = {}
         self._parts = seen.parts
         self._metrics = seen.metrics
         self._upstreams: dict[str, Upstream] = {}
@@ -53,6 +61,17 @@ class Accepting:
         """How the upstreams do that callers wait for."""
         return ((name, one.pulse()) for name, one in self._upstreams.items())
 
+    def spent(self) -> dict[str, dict[str, int]]:
+        """What was allowed by the clients' limits since this was last asked: by limit, then by key."""
+        return {name: spent for name, limit in self._limits.items() if (spent := limit.spent())}
+
+    def charge(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        """Other processes have allowed so much; a limit that is none any more is passed over."""
+        now = time.monotonic()
+        for limit, spent in [(self._limits[name], spent) for name, spent in counts.items() if name in self._limits]:
+            for key, count in spent.items():
+                limit.charge(key, count, now)
+
     async def drain(self, *, at_once: bool = False) -> None:
         """Ask callers to go elsewhere, for a while unless `at_once`; then stop accepting, finish what is in flight."""
         self._public.drain()
@@ -70,8 +89,9 @@ class Accepting:
             for name, settings in config.upstreams.items()
         }
         table = Table(config.routes, config.clients.values(), self._mappings, config.server.cors_origins)
-        limits = {name: RateLimit(client.rate_limit) for name, client in config.clients.items() if client.rate_limit}
-        limits[OPEN] = RateLimit(_OPEN_RATE)
+        rates = {name: client.rate_limit for name, client in config.clients.items() if client.rate_limit}
+        rates[OPEN] = _OPEN_RATE
+        limits = self._limits = {name: RateLimit(rate, shared=self._shares_limits) for name, rate in rates.items()}
         logs, privacy = sampler(config.log.requests), privacy_at_rest(config.privacy)
         ways = {route.name: way_of(route, self._upstreams, limits, self._metrics) for route in config.routes}
         return Rules(table, ways, logs, privacy)

@@ -57,6 +57,12 @@ class Counted(Struct, tag="counted", frozen=True, array_like=True):
     refused: list[Kind] = field(default_factory=list)
 
 
+class Spent(Struct, tag="spent", frozen=True, array_like=True):
+    """What the process has allowed by the clients' limits since the last time: by limit, then by key."""
+
+    counts: dict[str, dict[str, int]]
+
+
 class Watch(Struct, tag="watch", frozen=True, array_like=True):
     """From now on these watch the tail: what each wants, by its number."""
 
@@ -76,7 +82,7 @@ class Skipped(Struct, tag="skipped", frozen=True, array_like=True):
     counts: dict[int, int]
 
 
-Message = Append | Kept | NotKept | Reload | Drain | Counted | Watch | Shown | Skipped
+Message = Append | Kept | NotKept | Reload | Drain | Counted | Spent | Watch | Shown | Skipped
 _encode: Final = msgpack.Encoder().encode
 _decode: Final = msgpack.Decoder(Message).decode
 

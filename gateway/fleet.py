@@ -28,6 +28,7 @@ from gateway.channel import (
     Reload,
     Shown,
     Skipped,
+    Spent,
     Watch,
 )
 from gateway.config import Config
@@ -162,6 +163,10 @@ class Fleet:
                 self._metrics.absorb(source, message.samples)
                 self._metrics.refusals.absorb(message.refused)
                 self._pulses[number] = message.pulses
+            case Spent():
+                for other, channel in self._channels.items():
+                    if other != number:
+                        channel.send(message)
             case Shown() | Skipped():
                 self._show(message)
             case _:

@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import socket
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from gateway.channel import (
     Reload,
     Shown,
     Skipped,
+    Spent,
     Watch,
 )
 from gateway.config import Config, load
@@ -40,6 +42,8 @@ from gateway.translate import Decoded
 
 _COUNT: Final = 0.5
 """Seconds between two reports of what was counted."""
+_SHARE: Final = 0.1
+"""Seconds between two reports of what was allowed by the clients' limits."""
 
 
 class Member:
@@ -50,6 +54,8 @@ class Member:
         self._waiting: dict[int, asyncio.Future[int]] = {}
         self._channel: Channel | None = None
         self.tail = Tail()
+        self.charge: Callable[[Mapping[str, Mapping[str, int]]], None] = lambda _: None
+        """Told what other processes have allowed by the clients' limits."""
         self.reload = asyncio.Event()
         self.drain = asyncio.Event()
 
@@ -89,6 +95,8 @@ class Member:
                 self.reload.set()
             case Drain():
                 self.drain.set()
+            case Spent(counts):
+                self.charge(counts)
             case Watch(wanted):
                 self._watch(wanted)
             case _:
@@ -124,11 +132,13 @@ async def run(path: Path, mappings: Mappings, config: Config, channel: socket.so
     metrics, member = Metrics(), Member()
     parent = await member.connect(channel)
     observers = Observers(metrics, member.tail, parts(config.traces))
-    accepting = Accepting(config, mappings, member, observers)
+    accepting = Accepting(config, mappings, member, observers, shares_limits=True)
+    member.charge = accepting.charge
     await accepting.start(listener)
     garbage.settle()
     tasks = [
         asyncio.create_task(_count(parent, metrics, accepting, member)),
+        asyncio.create_task(_share(parent, accepting)),
         asyncio.create_task(_reload(member, accepting, path, mappings)),
     ]
     await member.drain.wait()
@@ -151,6 +161,13 @@ async def _count(parent: Channel, metrics: Metrics, accepting: Accepting, member
         parent.send(_counted(metrics, accepting))
         if skipped := member.skipped():
             parent.send(Skipped(skipped))
+
+
+async def _share(parent: Channel, accepting: Accepting) -> None:
+    while True:
+        await asyncio.sleep(_SHARE)
+        if spent := accepting.spent():
+            parent.send(Spent(spent))
 
 
 async def _reload(member: Member, accepting: Accepting, path: Path, mappings: Mappings) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,6 +31,7 @@ port = {admin}
 path = "{folder}/store"
 [clients.shop]
 key = "shop-key"
+{client}
 [upstreams.dy]
 vendor = "dynamic_yield"
 base_url = "{sandbox}"
@@ -89,7 +91,7 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(folder, workers, sandbox=None):
+async def serving(folder, workers, sandbox=None, client=""):
     own = sandbox is None
     sandbox = sandbox or Sandbox()
     if own:
@@ -97,7 +99,7 @@ async def serving(folder, workers, sandbox=None):
     port, admin = free_port(), free_port()
     path = folder / "config.toml"
     filled = {"port": port, "admin": admin, "workers": workers, "folder": folder, "sandbox": sandbox.url}
-    path.write_text(CONFIG.format(**filled, key="sandbox-dy-key"))
+    path.write_text(CONFIG.format(**filled, key="sandbox-dy-key", client=client))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway", "serve", "-c", str(path)), stdout=asyncio.subprocess.PIPE
     )
@@ -185,13 +187,28 @@ async def test_a_gateway_can_be_started_again_at_once_after_a_kill_9(tmp_path):
         "folder": tmp_path,
         "sandbox": "http://127.0.0.1",
     }
-    text = CONFIG.format(**filled, key="sandbox-dy-key")
+    text = CONFIG.format(**filled, key="sandbox-dy-key", client="")
     path.write_text(text.replace('drain_delay = "100ms"', 'drain_delay = "30s"'))
     async with processes.serving(path) as first:
         await until_all_accept(first.port, 2)
         first.process.kill()
         async with processes.serving(path) as second:
             assert second.port == filled["port"]
+
+
+async def test_a_clients_limit_holds_for_all_processes(tmp_path):
+    """However its connections fall on the processes, a client gets its rate, and beside it a burst in each at most."""
+    rate, seconds = 20, 4
+    async with serving(tmp_path, 2, client=f'rate_limit = "{rate}/s"') as gateway:
+        await until_all_accept(gateway.port, 2)
+        began, statuses = time.monotonic(), []
+        while time.monotonic() < began + seconds:
+            async with aiohttp.ClientSession() as session:
+                statuses.append(await gateway.click(session))
+        taken = statuses.count(204)
+        assert set(statuses) == {204, 429}
+        assert taken >= rate * seconds * 0.8
+        assert taken <= rate * (time.monotonic() - began) + 2 * rate
 
 
 async def test_all_processes_take_up_a_changed_configuration(tmp_path):
