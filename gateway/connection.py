@@ -25,7 +25,7 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, _ErrInfo
 
 from gateway.contract import Answer
-from gateway.heads import UNTOLD, Head, Heads, Heard
+from gateway.heads import BEGUN, UNTOLD, Head, Heads, Heard
 from gateway.wire import encode_json
 
 _PROCESS: Final = secrets.token_hex(6) + "r"
@@ -44,6 +44,8 @@ _TRUST: Final = 256
 """New heads on one connection until it is taken for one whose heads all differ, for good."""
 _PAYS_FOR: Final = 3
 """New heads that cost as much, to be sought and learnt, as one that is known spares."""
+_HELD: Final = 0.1
+"""Seconds for which the beginning of a request is held at most, so that it may be taken whole."""
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UNHEARD: Final = {
     400: ("not_http", "this is no HTTP request"),
@@ -84,7 +86,7 @@ class Server(web.Server):
 class Connection(RequestHandler):
     """One caller's connection."""
 
-    __slots__ = ("_gone", "_left", "_over", "_server", "_silent", "_taken", "_trust")
+    __slots__ = ("_begun", "_gone", "_holding", "_left", "_over", "_server", "_silent", "_taken", "_trust")
 
     _messages: deque[Any]
 
@@ -96,6 +98,9 @@ class Connection(RequestHandler):
         """Bytes of a body that the parser waits for: at none, the next byte begins a message."""
         self._trust = _TRUST
         """How many more heads may be new before no other is sought."""
+        self._begun = b""
+        """A known head, and what has come of its body: many callers send the two in a piece each."""
+        self._holding: asyncio.TimerHandle | None = None
         self._over = False
         self._silent: asyncio.TimerHandle | None = None
         self._taken: StreamReader | None = None
@@ -113,6 +118,8 @@ class Connection(RequestHandler):
         """Count it off; tell who reads its body, and who lingers, that the caller has gone."""
         self._server.open -= 1
         self._heard_from()
+        if self._holding is not None:
+            self._holding.cancel()
         if self._gone is not None:
             self._gone.set()
         if self._taken is not None and not self._taken.is_eof():
@@ -126,17 +133,38 @@ class Connection(RequestHandler):
         if self._upgrade:
             self._message_tail += data
             return
-        if not self._left and (heard := self._server.heads.find(data)) is not None:
+        begun, self._begun = self._begun, b""
+        heard = None if self._left else self._server.heads.find(begun + data if begun else data)
+        if heard is BEGUN and not begun:
+            self._hold(data)
+            return
+        if heard is None or heard is BEGUN:
+            for piece in (begun, data) if begun else (data,):
+                self._parse(self._request_parser, piece)
+        else:
             self._messages.append(heard)
             if self._trust < _TRUST:
                 self._trust += _PAYS_FOR
-        else:
-            self._parse(self._request_parser, data)
         if self._messages:
             self._wake()
             if len(self._messages) > _PIPELINED:
                 self._over = True
                 self.refuse(503, ConnectionAbortedError())
+
+    def _hold(self, data: bytes) -> None:
+        """Wait a moment for the rest of a request; the timer is left running, so that few are made."""
+        self._begun = data
+        if self._holding is None:
+            self._holding = self._loop.call_later(_HELD, self._let_go)
+
+    def _let_go(self) -> None:
+        """What is held may be read little by little."""
+        self._holding = None
+        begun, self._begun = self._begun, b""
+        if begun and self._request_parser is not None:
+            self._parse(self._request_parser, begun)
+            if self._messages:
+                self._wake()
 
     def _parse(self, parser: HttpRequestParser, data: bytes) -> None:
         """Give bytes to aiohttp's parser."""

@@ -2,8 +2,8 @@
 
 A caller that keeps its connection, as a shop's back end does, says the same head again and again. What differs is what
 each request has of its own: a body and its length, an id, a trace. What aiohttp's parser made of a head is remembered
-by the head's bytes without these, with all that depends on nothing else: the same bytes are read alike. A request that
-comes whole, with a head that is known, needs no parser.
+by the head's bytes without these, with all that depends on nothing else: the same bytes are read alike. A request whose
+head is known, and that comes whole or in two pieces, needs no parser.
 """
 
 import re
@@ -49,8 +49,8 @@ class Head(Struct, eq=False):
 
     `query` is decoded, the last of a repeated name wins. `kept` are the headers that a mapping may read; `claims_json`
     is false for a body that claims to be something else, `is_pages` true for what a page in a browser asks. `ends` says
-    that the answer is the connection's last, `is_old` that the caller speaks HTTP/1.0. `taken` is for the relay: what
-    the rules in force made of this head.
+    that the answer is the connection's last, `is_old` that the caller speaks HTTP/1.0, `expects` that it waits for a
+    sign to send its body. `taken` is for the relay: what the rules in force made of this head.
     """
 
     method: str
@@ -62,6 +62,7 @@ class Head(Struct, eq=False):
     is_pages: bool
     ends: bool
     is_old: bool
+    expects: bool
     taken: Any = None
 
     @classmethod
@@ -79,6 +80,7 @@ class Head(Struct, eq=False):
             hdrs.ORIGIN in headers,
             message.should_close,
             message.version == HttpVersion10,
+            hdrs.EXPECT in headers,
         )
 
 
@@ -109,6 +111,11 @@ class _Form(Struct, frozen=True):
     trace: tuple[tuple[str, int], ...]
 
 
+_NOBODY: Final = Head("", "", _NOTHING, CIMultiDictProxy(CIMultiDict()), _NOTHING, True, False, False, False, False)
+BEGUN: Final = Heard(_NOBODY, None, _NOTHING, b"")
+"""Stands for a request of which there is more to come."""
+
+
 class Heads:
     """The heads that have come more than once, at most so many; then all are forgotten, and learnt anew."""
 
@@ -124,19 +131,25 @@ class Heads:
         self._alike.clear()
 
     def find(self, data: bytes) -> Heard | None:
-        """The request that these bytes are the whole of, where its head is known; a message begins with them."""
+        """The request that these bytes are the whole of, where its head is known; a message begins with them.
+
+        BEGUN where they are all but the rest of its body.
+        """
         end = data.find(_END, 0, _LONGEST) + len(_END)
         read, size = data[:end], len(data)
         alike = self._alike.get(read)
         if alike is not None and size <= _WHOLE:
             head, length = alike
-            return Heard(head, None, _NOTHING, data[end:]) if end + length == size else None
+            return Heard(head, None, _NOTHING, data[end:]) if end + length == size else _begun(head, end + length, size)
         cut = _OWN(read)
         own = cut[2::3]
         del cut[2::3]
         form = self._forms.get(tuple(cut))
-        if form is None or size > _WHOLE or end + _length(form, own) != size:
+        if form is None or size > _WHOLE:
             return None
+        whole = end + _length(form, own)
+        if whole != size:
+            return _begun(form.head, whole, size)
         if form.request_id is None and not form.trace:
             if len(self._alike) >= _MANY:
                 self._alike.clear()
@@ -190,6 +203,11 @@ class Heads:
             places.get(_ID),
             tuple([(name, places[name]) for name in _TRACE if name in places]),
         )
+
+
+def _begun(head: Head, whole: int, size: int) -> Heard | None:
+    """What so many bytes of a request are, of which there should be as many as the `whole` of it has."""
+    return BEGUN if size < whole <= _WHOLE and not head.expects else None
 
 
 def _length(form: _Form, own: list[bytes]) -> int:

@@ -9,10 +9,12 @@ from aiohttp import web
 from gateway_calls import FIRST, KEY, KEYS, accounts, body_of, fan_out, raw, running, settings
 from hypothesis import event, given
 from hypothesis import strategies as st
+from waiting import until
 
 from gateway.config import load
 from gateway.connection import Server
 from gateway.contract import Answer
+from gateway.heads import BEGUN
 from mappings import MAPPINGS
 
 DY = FIRST["dynamic_yield"]
@@ -183,7 +185,7 @@ class Counting(Server):
 
     def _counted(self, data):
         known = self._find(data)
-        self.spared += known is not None
+        self.spared += known is not None and known is not BEGUN
         return known
 
 
@@ -227,12 +229,40 @@ async def test_a_known_head_has_each_requests_own_id_and_trace():
     assert b"c/d" not in answers
 
 
-async def test_what_comes_in_two_pieces_does_not_hide_what_comes_next():
-    """After a body that came by itself it is known where the next request begins: that is spared the parser."""
-    server = Counting()
-    head, body = whole()[:-2], whole()[-2:]
-    await spoken(server, [whole(), whole(), head, body, whole()])
+@pytest.mark.parametrize("cut", [-6, -3])
+async def test_what_comes_in_two_pieces_is_taken_whole(cut):
+    """Many clients send a head, or the first bytes of a body with it, and then the rest: it is awaited."""
+    server, request = Counting(), whole(b"[1, 2]")
+    await spoken(server, [whole(), whole()])
+    answers, _ = await spoken(server, [request[:cut], request[cut:], request])
+    assert server.spared == 2
+    assert answers.count(b"[1, 2]".hex().encode()) == 2
+
+
+async def test_what_comes_in_more_pieces_is_read_as_it_comes():
+    """The parser reads a body that comes little by little, and the next request is spared it."""
+    server, request = Counting(), whole(b"[1, 2]")
+    await spoken(server, [whole(), whole()])
+    answers, _ = await spoken(server, [request[:-5], request[-5:-3], request[-3:], request])
     assert server.spared == 1
+    assert answers.count(b"[1, 2]".hex().encode()) == 2
+
+
+async def test_a_rest_that_does_not_come_is_waited_for_no_longer_than_a_moment():
+    """A request of which only the beginning comes is soon taken as one whose body is on its way."""
+    server = Counting()
+    await spoken(server, [whole(), whole()])
+    connection, wire = server(), Wire()
+    connection.connection_made(wire)
+    connection.data_received(whole(b"[1, 2]")[:-3])
+    await settled()
+    assert not connection._request_in_progress
+    await until(lambda: connection._request_in_progress)
+    connection.data_received(whole(b"[1, 2]")[-3:])
+    await settled()
+    assert b"[1, 2]".hex().encode() in wire.sent
+    connection.connection_lost(None)
+    await settled()
 
 
 async def test_heads_that_all_differ_are_soon_not_sought():
@@ -298,6 +328,34 @@ async def test_a_known_head_does_not_lift_the_limit(tmp_path):
         answers = await raw(gateway.port, large, large, large, last)
         assert answers.count(b"HTTP/1.1 413") == 4
         assert gateway.sandbox.received.entries() == []
+
+
+async def test_a_caller_that_waits_for_a_sign_gets_it_each_time(tmp_path):
+    """`Expect: 100-continue` is answered before the body comes, however often that head has come."""
+    async with running(tmp_path, lambda url: accounts(url) + fan_out()) as gateway:
+        click = whole(CLICK, SHOWN + b"Expect: 100-continue\r\n", DY.encode())
+        head, _, body = click.partition(b"\r\n\r\n")
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        try:
+            for _ in range(4):
+                writer.write(head + b"\r\n\r\n")
+                async with asyncio.timeout(5):
+                    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+                    writer.write(body)
+                    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize("pause", [0.02, 0.3])
+async def test_a_body_may_come_later(tmp_path, pause):
+    """Whether the rest comes soon or not so soon, and whether the head is known or not: the click is taken."""
+    async with running(tmp_path, lambda url: accounts(url) + fan_out()) as gateway:
+        click = whole(CLICK, SHOWN, DY.encode())
+        head, body = click[: -len(CLICK)], click[-len(CLICK) :]
+        last = head.replace(b"Host: x\r\n", b"Host: x\r\nConnection: close\r\n")
+        answers = await raw(gateway.port, head, body, head, body, head, body, head, body, last, body, pause=pause)
+        assert answers.count(b"HTTP/1.1 204") == 5
 
 
 @pytest.mark.parametrize("claimed", ["text/xml", "application/x-www-form-urlencoded"])
