@@ -1,5 +1,6 @@
 """What is to be sent for a leased inbound: read and translated at delivery, so that mended settings apply to it."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
@@ -37,8 +38,8 @@ class Reader:
 
     def __init__(self, sources: Mapping[str, VendorMapping]) -> None:
         self._sources = sources
-        self._read: dict[int, Decoded] = {}
-        self._foreseen: dict[int, tuple[Record, Decoded]] = {}
+        self._read: OrderedDict[int, Decoded] = OrderedDict()
+        self._foreseen: OrderedDict[int, tuple[Record, Decoded]] = OrderedDict()
         """What was read as it was accepted, by its record's id."""
 
     def foresee(self, record: Record, decoded: Decoded) -> None:
@@ -47,7 +48,7 @@ class Reader:
         That is so where its record holds all that was read.
         """
         if len(record.body) <= _LARGEST and record.query == decoded.inbound.query:
-            _keep(self._foreseen, id(record), (record, stamped(decoded)))
+            _keep(self._foreseen, id(record), (record, decoded))
 
     def read(self, entry: Entry) -> Decoded:
         """What an inbound says, each interaction with a time; raises what its mapping raises."""
@@ -56,17 +57,17 @@ class Reader:
     def _decoded(self, entry: Entry) -> Decoded:
         record = entry.record
         foreseen = self._foreseen.pop(id(record), None)
-        decoded = foreseen[1] if foreseen else decode(*inbound_of(record, self._sources), stamp=True)
+        decoded = stamped(foreseen[1] if foreseen else decode(*inbound_of(record, self._sources)))
         if len(record.body) <= _LARGEST:
             _keep(self._read, entry.position, decoded)
         return decoded
 
 
-def _keep(table: dict[int, T], key: int, value: T) -> None:
+def _keep(table: OrderedDict[int, T], key: int, value: T) -> None:
     """Put a value into a table; the oldest goes where there are too many."""
     table[key] = value
     if len(table) > _KEPT:
-        del table[next(iter(table))]
+        table.popitem(last=False)
 
 
 def plan(entry: Entry, aim: RouteTarget, reader: Reader, now: float, max_age: float | None) -> Plan:

@@ -13,7 +13,7 @@ FOREVER: Final = (1 << 63) - 1
 """A position beyond all others."""
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """An inbound to be appended; `blob` is its record as msgpack, made where a failure is its own caller's alone."""
 
     position: int
