@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.contract import Endpoint, Inbound, Mappings, Outbound, Refusal, VendorMapping
-from gateway.facts import applies, get, stated
+from gateway.facts import applies, get
 from gateway.model import (
     FIELDS,
     Action,
@@ -144,7 +144,7 @@ def spoken(source: VendorMapping) -> Iterator[tuple[str, Decoded]]:
         known = {key: value for key, value in said.properties.items() if key in interaction.properties}
         heard = replace(said, properties=known, outside={})
         if _kind(heard) == _kind(interaction):
-            yield kind, Decoded(inbound, (heard,), (frozenset(stated(heard)),))
+            yield kind, Decoded(inbound, (heard,))
 
 
 def examples() -> Iterator[tuple[str, Interaction]]:

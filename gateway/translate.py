@@ -5,9 +5,9 @@ The one code that the hot path, `gateway translate`, the fidelity matrix and `ga
 
 from collections.abc import Collection, Mapping
 from functools import cached_property, lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import force_setattr, replace
 
 from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
@@ -48,25 +48,34 @@ class Target(Struct, frozen=True, dict=True):
 class _Kept(Struct):
     """What every target of a route needs alike, worked out when the first of them asks."""
 
-    is_small: bool = False
+    is_small: bool
+    stated: tuple[frozenset[str], ...] | None = None
     for_others: tuple[Interaction, ...] | None = None
     turned: "tuple[Interaction, Turned] | None" = None
 
 
 class Decoded(Struct, frozen=True, gc=False):
-    """What an inbound says: its interactions, all of one vendor, and beside each the canonical names it states.
+    """What an inbound says: its interactions, all of one vendor; `said` are the same without what a store has added.
 
     `kept` belongs to these very interactions: a copy with other ones starts anew.
     """
 
     inbound: Inbound
     interactions: tuple[Interaction, ...]
-    stated: tuple[frozenset[str], ...]
-    kept: _Kept = field(default_factory=_Kept)
+    said: tuple[Interaction, ...] | None = None
+    kept: _Kept = cast("_Kept", None)  # each gets its own
 
     def __post_init__(self) -> None:
         """Takes nothing over from what this may be a copy of."""
         force_setattr(self, "kept", _Kept(len(self.inbound.body) <= _SMALL))
+
+    @property
+    def stated(self) -> tuple[frozenset[str], ...]:
+        """For each interaction the canonical names that its caller states."""
+        kept = self.kept
+        if kept.stated is None:
+            kept.stated = tuple(map(stated, self.interactions if self.said is None else self.said))
+        return kept.stated
 
     def told(self, vendor: str) -> tuple[Interaction, ...]:
         """The interactions with what the caller's headers add to them for a vendor."""
@@ -114,8 +123,7 @@ class Translation(Struct, frozen=True, gc=False):
 
 def decode(source: VendorMapping, inbound: Inbound, *, stamp: bool = False) -> Decoded:
     """What an inbound says; `stamp` gives it the time of receipt where it has none, as a store does."""
-    interactions = source.decode(inbound)
-    decoded = Decoded(inbound, interactions, tuple(map(stated, interactions)))
+    decoded = Decoded(inbound, source.decode(inbound))
     return stamped(decoded) if stamp else decoded
 
 
@@ -125,7 +133,7 @@ def stamped(decoded: Decoded) -> Decoded:
     interactions = [
         one if one.occurred_at is not None else replace(one, occurred_at=at) for one in decoded.interactions
     ]
-    return Decoded(decoded.inbound, tuple(interactions), decoded.stated)
+    return Decoded(decoded.inbound, tuple(interactions), decoded.interactions)
 
 
 def translate(

@@ -345,10 +345,10 @@ def test_what_was_read_when_it_was_accepted_is_not_read_again():
     by.foresee(kept, known)
     for vendor in ("dynamic_yield", "gravity_field"):
         assert planned(kept, aim(vendor), by=by) == planned(kept, aim(vendor))
-    assert by.read(Entry(1, kept)).stated is known.stated
+    assert by.read(Entry(1, kept)).said is known.interactions
     assert [one.occurred_at for one in by.read(Entry(1, kept)).interactions] == [kept.received_at] * 2
     by.foresee(kept, known)
-    assert by.read(Entry(2, twin)).stated is not known.stated
+    assert by.read(Entry(2, twin)).said is not known.interactions
     keyed = accepted(twin, query={"key": "s3cret"})
     by.foresee(twin, keyed)
     assert by.read(Entry(3, twin)).inbound.query == {}

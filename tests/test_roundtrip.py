@@ -213,4 +213,4 @@ def test_as_an_event_or_dropped_everything_is_accounted_for(vendor, interaction)
 def just_read(interaction):
     """An interaction of no vendor as if it had just been read."""
     came = Inbound("elsewhere", mappings.MAPPINGS["vaix"].ENDPOINTS[0], {}, {}, b"", AT)
-    return Decoded(came, (interaction,), (frozenset(stated(interaction)),))
+    return Decoded(came, (interaction,))

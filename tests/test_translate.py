@@ -12,7 +12,7 @@ from msgspec.structs import replace
 import mappings
 from gateway import conformance, fidelity
 from gateway.contract import Encoded, Inbound, Secret
-from gateway.facts import get, put, stated
+from gateway.facts import get, put
 from gateway.model import FIELDS, CartItem, Engagement, Event, Item, Origin, Page, User
 from gateway.shaping import Fill, Privacy, Share, When
 from gateway.translate import Decoded, Target, as_event, decode, translate
@@ -50,7 +50,7 @@ def account(vendor):
 def decoded(*interactions, headers=None):
     """Interactions of no vendor as if they had just been read."""
     came = Inbound("elsewhere", mappings.MAPPINGS["vaix"].ENDPOINTS[0], headers or {}, {}, b"", AT)
-    return Decoded(came, interactions, tuple(frozenset(stated(one)) for one in interactions))
+    return Decoded(came, interactions)
 
 
 def told(vendor, *interactions, headers=None, **settings):

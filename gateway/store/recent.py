@@ -15,6 +15,8 @@ _OVERHEAD: Final = 1024
 """Bytes that a record takes beside its body."""
 _LEFT: Final = 1024
 """Places of forgotten records that a route keeps before they are closed up."""
+_TOGETHER: Final = 16
+"""Records that are forgotten together, at most."""
 _position, _record, _body = attrgetter("position"), attrgetter("record"), attrgetter("record.body")
 
 
@@ -28,14 +30,13 @@ class _Kept:
         self.positions: list[int] = []
         self.records: list[Record | None] = []
 
-    def forget(self) -> int:
-        """Forget the oldest; gives the bytes of its body."""
-        record, self.records[self.gone] = self.records[self.gone], None
-        self.gone += 1
+    def forget(self, count: int) -> None:
+        """Forget so many of the oldest."""
+        start, self.gone = self.gone, self.gone + count
+        self.records[start : self.gone] = repeat(None, count)
         if self.gone >= _LEFT and self.gone * 2 > len(self.records):
             del self.positions[: self.gone], self.records[: self.gone]
             self.gone = 0
-        return 0 if record is None else len(record.body)
 
 
 class Recent:
@@ -44,7 +45,8 @@ class Recent:
     def __init__(self, bound: int = _BYTES) -> None:
         self._bound = bound
         self._routes: dict[str, _Kept] = {}
-        self._order: deque[str] = deque()
+        self._order: deque[tuple[str, int, int]] = deque()
+        """What is forgotten next: a route, how many of its records, their bytes."""
         self._bytes = 0
 
     def add(self, route: str, rows: Sequence[Row]) -> None:
@@ -52,12 +54,16 @@ class Recent:
         kept = self._routes.get(route) or self._routes.setdefault(route, _Kept())
         kept.positions += map(_position, rows)
         kept.records += map(_record, rows)
-        self._order.extend(repeat(route, len(rows)))
-        self._bytes += sum(map(len, map(_body, rows))) + _OVERHEAD * len(rows)
+        for start in range(0, len(rows), _TOGETHER):
+            some = rows[start : start + _TOGETHER]
+            size = sum(map(len, map(_body, some))) + _OVERHEAD * len(some)
+            self._order.append((route, len(some), size))
+            self._bytes += size
         while self._bytes > self._bound:
-            first = self._order.popleft()
+            first, count, size = self._order.popleft()
             oldest = self._routes[first]
-            self._bytes -= oldest.forget() + _OVERHEAD
+            oldest.forget(count)
+            self._bytes -= size
             if oldest.gone == len(oldest.records):
                 del self._routes[first]
 

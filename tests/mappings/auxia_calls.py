@@ -6,7 +6,6 @@ import pytest
 
 from gateway.contract import Inbound, Secret
 from gateway.errors import Malformed
-from gateway.facts import stated
 from gateway.model import Origin, User
 from gateway.translate import Decoded, Target, decode, translate
 from mappings.auxia import Auxia
@@ -80,7 +79,7 @@ def foreign(kind, **facts):
 
 def sent(interaction, account=ACCOUNT, **target):
     """The translation of an interaction from elsewhere, and the bodies that it sends."""
-    decoded = Decoded(inbound("events", {}), (interaction,), (frozenset(stated(interaction)),))
+    decoded = Decoded(inbound("events", {}), (interaction,))
     found = translate(decoded, Target("t", account, **target))
     return found, [json.loads(outbound.body) for outbound in found.requests]
 

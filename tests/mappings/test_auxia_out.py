@@ -244,6 +244,6 @@ class TestEventsOut:
     def test_one_user_one_body(self):
         """Events of one user share a body; another user's travel apart."""
         events = tuple(foreign(Event, type="login", user=User(user)) for user in ("a", "b", "a"))
-        decoded = Decoded(inbound("events", {}), events, (frozenset(),) * 3)
+        decoded = Decoded(inbound("events", {}), events)
         found = translate(decoded, Target("t", ACCOUNT))
         assert [outbound.indices for outbound in found.requests] == [(0, 2), (1,)]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from vaix_calls import ACCOUNT, CONTRACT, DATA, JSON, body, engagement, event, inbound, told
 
-from gateway.facts import stated
 from gateway.model import USUAL_NAMES, Action, CartItem, Device, EventType, Item, Page, Session, User
 from gateway.shaping import Fill
 from gateway.translate import Decoded, Refused, Target, translate
@@ -216,7 +215,7 @@ def test_what_a_documented_type_lacks_is_missing():
 def test_a_referer_is_the_page_of_a_foreign_click():
     """The header fills `page.location` where the source says none."""
     click = engagement(items=(Item("game", "g"),), page=Page())
-    source = Decoded(inbound({}, {"referer": "https://a.example/"}), (click,), (frozenset(stated(click)),))
+    source = Decoded(inbound({}, {"referer": "https://a.example/"}), (click,))
     (request,) = translate(source, Target("t", ACCOUNT)).requests
     assert json.loads(request.body)["data"]["page"] == "https://a.example/"
 

@@ -5,7 +5,6 @@ import json
 from hypothesis import strategies as st
 
 from gateway.contract import Inbound, Secret
-from gateway.facts import stated
 from gateway.model import Engagement, Event, Origin, Page, User
 from gateway.sandbox.validation import contract
 from gateway.translate import Decoded, Target, decode, translate
@@ -36,7 +35,7 @@ def heard(word, data=..., user_id="u-1"):
 def told(interaction, **settings):
     """What a Vaix target is sent for an interaction, beside the whole translation."""
     account = settings.pop("account", ACCOUNT)
-    source = Decoded(inbound({}), (interaction,), (frozenset(stated(interaction)),))
+    source = Decoded(inbound({}), (interaction,))
     translation = translate(source, Target("t", account, **settings))
     return [json.loads(request.body) for request in translation.requests], translation
 
