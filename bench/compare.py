@@ -19,7 +19,7 @@ from bench.results import Outcome, Row, Skipped
 
 _WARM_REQUESTS, _WARM_SECONDS = 5_000, 10.0
 ALIKE = "every head alike"
-HEADS = {ALIKE: "", "an id in each head": "X-Request-Id", "a cookie in each head": "Cookie"}
+HEADS = {ALIKE: "", "an id in each head": "X-Request-Id", "another browser in each head": "User-Agent"}
 """The phases of a job in which heads matter, with the header that differs: the gateway reads what comes again once."""
 MAY_FAIL = 0.001
 """Which part of a round's requests may fail: a connection that one side closes just then."""

@@ -1,9 +1,9 @@
 """The heads of requests, each read once.
 
 A caller that keeps its connection, as a shop's back end does, says the same head again and again. What differs is what
-each request has of its own: a body and its length, an id, a trace. What aiohttp's parser made of a head is remembered
-by the head's bytes without these, with all that depends on nothing else: the same bytes are read alike. A request whose
-head is known, and that comes whole or in two pieces, needs no parser.
+each request has of its own: a body and its length, an id, a trace, a cookie. What aiohttp's parser made of a head is
+remembered by the head's bytes without these, with all that depends on nothing else: the same bytes are read alike. A
+request whose head is known, and that comes whole or in two pieces, needs no parser.
 """
 
 import re
@@ -32,8 +32,12 @@ _WHOLE: Final = 1 << 16
 UNTOLD: Final = -1
 """Where nobody but the parser knows how much is to come."""
 
-_LENGTH, _ID, *_TRACE = _NAMES = ("content-length", "x-request-id", "traceparent", "tracestate")
-_OWN: Final = re.compile(rf"\r\n({'|'.join(_NAMES)}): ?([!-~]+)(?=\r\n[^ \t])".encode(), re.IGNORECASE).split
+_LENGTH, _ID, *_TRACE = _READ = ("content-length", "x-request-id", "traceparent", "tracestate")
+_UNREAD: Final = ("cookie", "x-amzn-trace-id", "x-cloud-trace-context", "cf-ray", "b3", "x-b3-traceid", "x-b3-spanid")
+"""What browsers and balancers put into each request, and nobody here reads."""
+_NAMES: Final = (*_READ, *_UNREAD)
+_VALUE: Final = "[!-~](?:[ -~]*[!-~])?"
+_OWN: Final = re.compile(rf"\r\n({'|'.join(_NAMES)}): ?({_VALUE})(?=\r\n[^ \t])".encode(), re.IGNORECASE).split
 """Cuts a head at what each request has of its own: what stands before, its name, its value, and so on."""
 _PLAIN: Final = re.compile(r"/[^?#%]*").fullmatch
 """A request target that is its path as it stands."""

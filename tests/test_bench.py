@@ -94,7 +94,9 @@ def test_a_target_is_reached_or_not(cpu, reached):
     ]
     found = next(one for one in targets.TARGETS if one.job == "forward").judge(result("forward", *rows))
     assert (found.target, found.stretch) == reached
-    assert found.text.endswith("; an id in each head: 0.91 × Envoy, 50 µs; a cookie in each head: 1.12 × Envoy, 62 µs")
+    assert found.text.endswith(
+        "; an id in each head: 0.91 × Envoy, 50 µs; another browser in each head: 1.12 × Envoy, 62 µs"
+    )
 
 
 @pytest.mark.parametrize(
