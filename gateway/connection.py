@@ -40,7 +40,7 @@ _LINGER: Final = 1.0
 """Seconds in which a caller whose bytes are no request may read why, before the connection is closed."""
 _REST: Final = 10.0
 """Seconds in which the rest of a body that nobody wants must have come, so that the connection can be used again."""
-_TRUST: Final = 256
+_TRUST: Final = 128
 """New heads on one connection until it is taken for one whose heads all differ, for good."""
 _PAYS_FOR: Final = 3
 """New heads that cost as much, to be sought and learnt, as one that is known spares."""

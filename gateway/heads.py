@@ -184,10 +184,7 @@ class Heads:
 
     def _remember(self, read: bytes, head: Head) -> None:
         """Remember what comes for the second time: heads that all differ, as those of many browsers do, come once."""
-        cut, headers = _OWN(read), CIMultiDict(head.headers)
-        names = [name.lower().decode() for name in cut[1::3]]
-        if names != [name.lower() for name in headers if name.lower() in _NAMES] or len(names) > len(set(names)):
-            return  # one of them is said twice, or in a way of its own
+        cut = _OWN(read)
         del cut[2::3]
         key = tuple(cut)
         seen = hash(key)
@@ -196,6 +193,9 @@ class Heads:
                 self._once.clear()
             self._once.add(seen)
             return
+        names, headers = [name.lower().decode() for name in key[1::2]], CIMultiDict(head.headers)
+        if names != [name.lower() for name in headers if name.lower() in _NAMES] or len(names) > len(set(names)):
+            return  # one of them is said twice, or in a way of its own
         if len(self._forms) >= _MANY:
             self.forget()
         for name in names:

@@ -282,7 +282,7 @@ async def test_heads_that_all_differ_are_soon_not_sought():
     find = server.heads.find
     server.heads.find = lambda data: sought.append(data) or find(data)
     await spoken(server, [whole(more=b"User-Agent: b%d\r\n" % number) for number in range(400)])
-    assert len(sought) < 300
+    assert len(sought) < 150
 
 
 async def test_heads_do_not_fill_the_memory():

@@ -406,6 +406,19 @@ def test_what_nobody_would_choose_is_counted_and_not_made():
     assert one.taken_skipped() == 10_000 - len(heard)
 
 
+def test_who_has_heard_as_much_as_it_may_is_not_asked_any_more():
+    """Also in the first second of a crowd, when its share is not known, the sieve stops all that would be too much."""
+    now, tail = [0.0], Tail()
+    one, heard = watcher(now)
+    asked = []
+    one.takes_inbound, takes = lambda *given: asked.append(given) or takes(*given), one.takes_inbound
+    tail.watch(one)
+    crowd(tail, 5000)
+    assert len(heard) == len(asked) == 100
+    tail.renew()
+    assert one.taken_skipped() == 4900
+
+
 def test_when_little_passes_again_all_is_shown_again():
     """The share follows what passes, though the sieve let none of it through to be asked about."""
     now, tail = [0.0], Tail()

@@ -64,6 +64,7 @@ class Tail:
             seen = seen_inbound(line, status, seconds)
             for one in takers:
                 one.hear(seen)
+            self._widen()
 
     def delivery(self, told: Delivered) -> None:
         """A delivery came to an end, be it only for now."""
@@ -72,3 +73,4 @@ class Tail:
             seen = seen_delivery(told)
             for one in takers:
                 one.hear(seen)
+            self._widen()

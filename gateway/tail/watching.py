@@ -42,7 +42,8 @@ class Sampler:
     def __init__(self, budget: int = BUDGET, clock: Callable[[], float] = time.monotonic) -> None:
         self.skipped = 0
         self.bound = _HASHES
-        """Hashes below it are chosen: a share of all that is learnt from the second before."""
+        """Hashes below it are chosen: a share of all that is learnt from the second before; none any more once it has
+        admitted as much as it may."""
         self._budget = budget
         self._clock = clock
         self._since = clock()
@@ -52,8 +53,10 @@ class Sampler:
     def admits(self, request_id: str) -> bool:
         """Whether this one is shown."""
         self._passed += 1
-        if self._admitted < self._budget and crc32(request_id.encode()) < self.bound:
+        if crc32(request_id.encode()) < self.bound:
             self._admitted += 1
+            if self._admitted >= self._budget:
+                self.bound = 0
             return True
         self.skipped += 1
         return False
