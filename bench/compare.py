@@ -87,11 +87,10 @@ def measure(
         ]
         rows = [Row(one.contender.name, {}, phase, one.contender.note) for one, phase in asked]
         for one in up:
-            _warm(one, effort.seconds)
+            warm(one, effort.seconds)
         for _ in range(effort.rounds):
             for (one, phase), row in zip(asked, rows, strict=True):
-                for name, sample in _round(one, effort.seconds, HEADS.get(phase, "")).items():
-                    row.figures.setdefault(name, []).append(sample)
+                row.add(under_load(one, effort.seconds, HEADS.get(phase, "")))
         conditions = {
             "load": f"{CONNECTIONS} keep-alive connections, as fast as they are answered",
             "rounds": f"{effort.rounds} of {effort.seconds} s, contenders in turn",
@@ -129,7 +128,7 @@ def _verify(one: Standing, heard: list[vendors.Told]) -> None:
     assert first[0].body == expected, (one.contender.name, json.dumps(first[0].body))
 
 
-def _warm(one: Standing, seconds: int) -> None:
+def warm(one: Standing, seconds: int) -> None:
     """Requests that do not count, so many that what compiles itself while it runs has done so."""
     asked, until = 0, time.monotonic() + _WARM_SECONDS
     while asked < _WARM_REQUESTS and time.monotonic() < until:
@@ -137,7 +136,8 @@ def _warm(one: Standing, seconds: int) -> None:
     one.contender.settle(one.site)
 
 
-def _round(one: Standing, seconds: int, numbered: str) -> dict[str, float]:
+def under_load(one: Standing, seconds: int, numbered: str = "") -> dict[str, float]:
+    """One round: a sample of each figure."""
     before, began = cpu(one.process.pid), time.perf_counter()
     offered = offer(one.site.port, seconds, numbered=numbered)
     assert offered.failed <= offered.requests * MAY_FAIL, (one.contender.name, offered)

@@ -19,6 +19,11 @@ class Row(Struct):
     phase: str = ""
     note: str = ""
 
+    def add(self, samples: dict[str, float]) -> None:
+        """One more round."""
+        for figure, sample in samples.items():
+            self.figures.setdefault(figure, []).append(sample)
+
     def median(self, figure: str) -> float:
         """The middle of a figure's samples."""
         return median(self.figures[figure])

@@ -3,8 +3,10 @@
 import contextlib
 import http.client
 import json
+import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -49,16 +51,6 @@ def accepting() -> Contender:
     return Contender(NAME, _NOTE, _launch(("gravity_field",), "store"), prepare=hold)
 
 
-def watched(tail: bool, name: str) -> Contender:  # noqa: FBT001  # what the console's views differ in
-    """Forward mode with a console open: its status every second and, with `tail`, what passes."""
-    path = "/api/events" if tail else "/api/events?tail=0"
-
-    def watch(site: Site) -> None:
-        threading.Thread(target=_follow, args=(site.admin, path), daemon=True).start()
-
-    return replace(forwarding(name=name), prepare=watch)
-
-
 def uncounted() -> Contender:
     """Forward mode without what counts."""
 
@@ -95,15 +87,27 @@ def hold(site: Site) -> None:
         _answer(site, "POST", f"/api/targets/{target['name']}/pause")
 
 
-def _follow(admin: int, path: str) -> None:
-    """Read events for as long as there are any."""
-    connection = http.client.HTTPConnection("127.0.0.1", admin, timeout=60)
+@contextlib.contextmanager
+def watching(site: Site, path: str) -> Iterator[None]:
+    """A console that is open meanwhile: it reads the events at a path of the admin port."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.admin, timeout=60)
     connection.request("GET", path)
     answer = connection.getresponse()
+    reading = threading.Thread(target=_read, args=(answer,), daemon=True)
+    reading.start()
+    try:
+        yield
+    finally:
+        if connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        reading.join()
+        connection.close()
+
+
+def _read(answer: http.client.HTTPResponse) -> None:
     with contextlib.suppress(OSError, http.client.HTTPException):
         while answer.readline():
             pass
-    connection.close()
 
 
 def _targets(site: Site) -> list[dict[str, Any]]:

@@ -1,12 +1,15 @@
 """What a console costs that looks on: closed, open at its status, open at what passes.
 
-Under as much load as the gateway takes, and at a steady rate of clicks, as a gateway has them.
+Under as much load as the gateway takes, and at a steady rate of clicks, as a gateway has them. It is one process that
+is looked at and not, in turn: two of them differ by as much as is measured here.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from bench.compare import MAY_FAIL, Effort, Standing, measure, standing
-from bench.contenders import Contender, gateway
+from bench.compare import MAY_FAIL, Effort, Standing, standing, under_load, warm
+from bench.contenders import gateway
+from bench.load import CONNECTIONS
 from bench.processes import cpu, resident
 from bench.results import Outcome, Row
 from bench.steady import offer
@@ -15,6 +18,8 @@ RATE: Final = 5_000
 FULL, STEADY = "as fast as it answers", f"{RATE:,} clicks/s"
 """The phases: all that the gateway can take, and so much."""
 TAIL: Final = "gateway, console open at the tail"
+_VIEWS: Final = {gateway.NAME: None, "gateway, console open": "/api/events?tail=0", TAIL: "/api/events"}
+"""What it is called, and where the console reads."""
 _WARM: Final = 1.0
 _ROUNDS: Final = 3
 """Of the steady load, which is the same whoever looks on."""
@@ -22,32 +27,32 @@ _ROUNDS: Final = 3
 
 def run(effort: Effort) -> Outcome:
     """The three in turn, round by round, first the one load and then the other."""
-    outcome = measure(_contenders(), effort)
-    for row in outcome.rows:
-        row.phase = FULL
-    outcome.rows += _steady(_contenders(), effort)
-    outcome.conditions["steady load"] = f"{RATE:,} clicks/s offered, whether answered or not, {_ROUNDS} rounds"
-    return outcome
-
-
-def _contenders() -> list[Contender]:
-    views = {"gateway, console open": False, TAIL: True}
-    return [gateway.forwarding(), *(gateway.watched(tail, name) for name, tail in views.items())]
-
-
-def _steady(contenders: list[Contender], effort: Effort) -> list[Row]:
-    with standing(contenders, 1) as (up, _):
-        rows = [Row(one.contender.name, {}, STEADY, one.contender.note) for one in up]
-        for one in up:
-            offer(one.site.port, RATE, _WARM)
+    full, steady = ([Row(name, {}, phase) for name in _VIEWS] for phase in (FULL, STEADY))
+    with standing([gateway.forwarding()], 1) as ((one,), _):
+        warm(one, effort.seconds)
+        for _ in range(effort.rounds):
+            for row in full:
+                with _looking(one, row):
+                    row.add(under_load(one, effort.seconds))
+        offer(one.site.port, RATE, _WARM)
         for _ in range(min(effort.rounds, _ROUNDS)):
-            for one, row in zip(up, rows, strict=True):
-                for name, sample in _round(one, effort.seconds).items():
-                    row.figures.setdefault(name, []).append(sample)
-    return rows
+            for row in steady:
+                with _looking(one, row):
+                    row.add(_at_a_rate(one, effort.seconds))
+    conditions = {
+        "load": f"{CONNECTIONS} keep-alive connections, as fast as they are answered",
+        "rounds": f"{effort.rounds} of {effort.seconds} s, one gateway, the console opened and closed in turn",
+        "steady load": f"{RATE:,} clicks/s offered, whether answered or not, {_ROUNDS} rounds",
+    }
+    return Outcome([*full, *steady], conditions=conditions)
 
 
-def _round(one: Standing, seconds: int) -> dict[str, float]:
+def _looking(one: Standing, row: Row) -> AbstractContextManager[None]:
+    path = _VIEWS[row.contender]
+    return nullcontext() if path is None else gateway.watching(one.site, path)
+
+
+def _at_a_rate(one: Standing, seconds: int) -> dict[str, float]:
     before = cpu(one.process.pid)
     offered = offer(one.site.port, RATE, seconds)
     assert offered.failed <= offered.requests * MAY_FAIL, (one.contender.name, offered)
