@@ -39,7 +39,8 @@ def _block(name: str) -> str:
     result = read(name)
     if result is None:
         return "Not measured yet."
-    return f"{tables.table(result)}\n\n{tables.notes(result)}"
+    elsewhere = "" if _processor(result) == _processor(_usual()) else f"\nOn another machine: {_processor(result)}."
+    return f"{tables.table(result)}\n\n{tables.notes(result)}{elsewhere}"
 
 
 def _contenders() -> str:
@@ -53,13 +54,21 @@ def _contenders() -> str:
 
 
 def _machine() -> str:
-    """The machine and the versions of the last results, which should be alike in all of them."""
-    found = _all()
-    if not found:
+    """The machine and the versions of the last run."""
+    usual = _usual()
+    if usual is None:
         return "Not measured yet."
-    latest = max(found, key=lambda one: one.day)
-    told = {**latest.machine, "versions": ", ".join(f"{name} {one}" for name, one in latest.versions.items())}
+    told = {**usual.machine, "versions": ", ".join(f"{name} {one}" for name, one in usual.versions.items())}
     return "\n".join(f"- {name}: {one}" for name, one in told.items())
+
+
+def _usual() -> Result | None:
+    """The result that says on which machine `make bench` ran last; what takes minutes may be older than that."""
+    return read("forward") or next(iter(_all()), None)
+
+
+def _processor(result: Result | None) -> str:
+    return "" if result is None else result.machine.get("processor", "")
 
 
 def _all() -> list[Result]:

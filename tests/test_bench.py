@@ -65,6 +65,18 @@ def test_a_result_is_read_as_it_was_written(tmp_path):
     assert read("accept", tmp_path) is None
 
 
+def test_a_result_of_another_machine_says_so(monkeypatch):
+    """What takes minutes may have been measured elsewhere than the rest: its block names the machine."""
+    elsewhere = result("idle", row("gateway", kb_per_connection=6))
+    elsewhere.machine = {"processor": "a slower one"}
+    results = {"forward": result("forward", row("gateway", cpu_us=41)), "idle": elsewhere}
+    monkeypatch.setattr(report, "read", results.get)
+    text = "\n".join(f"<!-- bench/results: {job} -->\n<!-- end -->" for job in results)
+    first, second = report.generated(text).split("<!-- bench/results: idle -->")
+    assert "On another machine: a slower one." in second
+    assert "another machine" not in first
+
+
 def test_contenders_stand_beside_the_gateway():
     """Each row says how much CPU the gateway takes of what that contender takes."""
     outcome = result("forward", row("gateway", cpu_us=50), row("Envoy, transform filter", cpu_us=100))
