@@ -20,7 +20,7 @@ class Row(Struct):
     note: str = ""
 
     def add(self, samples: dict[str, float]) -> None:
-        """One more round."""
+        """One more round, or another sample of each figure."""
         for figure, sample in samples.items():
             self.figures.setdefault(figure, []).append(sample)
 

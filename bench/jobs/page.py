@@ -44,11 +44,11 @@ def run(samples: int, seconds: float) -> Outcome:
 async def _looked_at(site: Site, process: Process, lines: IO[bytes], samples: int) -> list[Row]:
     closed, opened = Row(gateway.NAME, {}, CLOSED), Row(gateway.NAME, {}, OPEN)
     passing = _Passing(process, lines)
-    _add(closed, await passing.period())
+    closed.add(await passing.period())
     async with looking.looking(site.admin) as page:
         await page.health()  # what the beginning was like
         for _ in range(samples):
-            _add(opened, await passing.period() | _figures(await page.health()))
+            opened.add(await passing.period() | _figures(await page.health()))
     return [closed, opened]
 
 
@@ -86,8 +86,3 @@ def _figures(health: looking.Health) -> dict[str, float]:
         "longest_task_ms": max(health.tasks, default=0.0),
         "key_ms": max(health.keys),
     }
-
-
-def _add(row: Row, sample: dict[str, float]) -> None:
-    for name, one in sample.items():
-        row.figures.setdefault(name, []).append(one)
