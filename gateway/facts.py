@@ -138,30 +138,12 @@ def stated(interaction: Interaction) -> frozenset[str]:
         thing = (not device.ip, not device.user_agent, not device.id)
     found = _named(own, shared, where, thing)
     if one.properties:
-        found = with_properties(found, [key for key, value in one.properties.items() if value or not is_empty(value)])
+        found = found.union(_stated_properties("properties.", one.properties))
     if any(one.outside.values()):
         for path, beside in one.outside.items():
             if beside and path != "options":
-                prefix = f"properties.{path}." if path else "properties."
-                found = found.union([prefix + key for key, value in beside.items() if value or not is_empty(value)])
+                found = found.union(_stated_properties(f"properties.{path}." if path else "properties.", beside))
     return found
-
-
-def with_properties(names: frozenset[str], keys: list[str]) -> frozenset[str]:
-    """Canonical names with those of properties, by their keys; what few and short ones make is remembered."""
-    if len(keys) <= _FEW and len("".join(keys)) <= _SHORT:
-        return _with_few(names, *keys)
-    return names.union([f"properties.{key}" for key in keys])
-
-
-_FEW: Final = 16
-_SHORT: Final = 256
-"""Keys, and characters of them all, up to which the names that they make are remembered."""
-
-
-@lru_cache(maxsize=1024)
-def _with_few(names: frozenset[str], *keys: str) -> frozenset[str]:
-    return names.union([f"properties.{key}" for key in keys])
 
 
 @lru_cache(maxsize=4096)
@@ -172,6 +154,10 @@ def _named(own: tuple[bool, ...], *unsaid: tuple[bool, ...]) -> frozenset[str]:
     for names, are_unsaid in zip((fields, _SHARED, _PAGE, _DEVICE), (own, *unsaid), strict=True):
         found.update(compress(names, map(not_, are_unsaid)))
     return frozenset(found)
+
+
+def _stated_properties(prefix: str, values: dict[str, Any]) -> list[str]:
+    return [prefix + key for key, value in values.items() if value or not is_empty(value)]
 
 
 def _property(name: str, interaction: Interaction) -> Any:

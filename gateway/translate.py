@@ -198,7 +198,7 @@ def _say(decoded: Decoded, index: int, interaction: Interaction, target: Target)
     said, partly = encoded.said, encoded.partly
     if said is None:
         return encoded.parts, _NOTHING, _NOTHING
-    account = _remembered_account if decoded.kept.is_small else _account
+    account = _remembered_account if decoded.kept.is_small and not interaction.properties else _account
     losses, ids = account(names, said, partly)
     copied = ids.difference(filled) if ids and not own else _NOTHING
     if copied and target.strict_ids:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.contract import Inbound
-from gateway.facts import applies, get, put, stated, with_properties
+from gateway.facts import applies, get, put, stated
 from gateway.model import FIELDS, Device, Engagement, Event, Item, Origin, Page, User
 from gateway.shaping import Fill, Privacy, Share, When, bucket, from_headers, references, text
 from mappings import MAPPINGS
@@ -41,16 +41,6 @@ def inbound(headers, client_ip=None):
 
 def someone(user_id):
     return replace(CLICK, user=User(user_id))
-
-
-# Names
-
-
-@given(names=st.frozensets(st.sampled_from(NAMES)), keys=st.lists(st.text(max_size=40), max_size=24, unique=True))
-def test_properties_are_named_however_many_and_long_they_are(names, keys):
-    """Each key makes one more name, asked once or again, be they few and remembered or many and not."""
-    named = names | {f"properties.{key}" for key in keys}
-    assert with_properties(names, keys) == with_properties(names, keys) == named
 
 
 # Headers

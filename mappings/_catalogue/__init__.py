@@ -13,7 +13,6 @@ from msgspec import Struct, ValidationError, convert
 from msgspec.structs import asdict
 
 from gateway.errors import NotJson
-from gateway.facts import with_properties
 from gateway.model import CartItem, Event, EventType, is_empty
 from gateway.wire import joined, names, read_json, rest, stating, without_nulls
 from mappings._catalogue.kinds import KINDS, OPEN, Form, is_short_text
@@ -269,7 +268,7 @@ def conform(event: Event, type_key: str, said: frozenset[str]) -> Conformed:
         return Conformed(sent, _missing(lacking), said, _NOTHING)
     said = _said_by(tuple(sent), said)
     if event.properties:
-        said = with_properties(said, _add_properties(event.properties, forms, sent, type_key))
+        said = said.union(_add_properties(event.properties, forms, sent, type_key))
         lacking = lacking.difference(sent)
     partly = _CART_IN_PART if event.cart and any(map(extras_of, event.cart)) else _NOTHING
     return Conformed(sent, _missing(lacking) if lacking else (), said, partly)
@@ -304,7 +303,7 @@ def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -
 def _add_properties(
     properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str
 ) -> list[str]:
-    """Add the properties whose keys are free, in documented forms; gives their keys."""
+    """Add the properties whose keys are free, in documented forms; gives their names."""
     told: list[str] = []
     for key, value in properties.items():
         if key in sent or key == type_key or (not value and is_empty(value)):
@@ -315,7 +314,7 @@ def _add_properties(
             if formed is None:
                 continue
         sent[key] = formed
-        told.append(key)
+        told.append(f"properties.{key}")
     return told
 
 

@@ -4,7 +4,6 @@ from operator import attrgetter
 from typing import Any, Final
 
 from gateway.contract import Encoded, Part, Refusal, said_with
-from gateway.facts import with_properties
 from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
 from gateway.times import to_iso
 from gateway.wire import known, without_nulls
@@ -74,7 +73,7 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         content["deviceId"] = interaction.device.id
     partly = _CART if interaction.cart and any(map(_extras, interaction.cart)) else _NOTHING
     envelope = {"projectId": project_id, "userId": interaction.user.id}
-    return Encoded((Part("events", content, envelope),), with_properties(said, told) if told else said, partly)
+    return Encoded((Part("events", content, envelope),), said.union(told) if told else said, partly)
 
 
 def _values(interaction: Event, name: str | None) -> dict[str, Any]:
@@ -96,12 +95,12 @@ def _values(interaction: Event, name: str | None) -> dict[str, Any]:
 
 
 def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> list[str]:
-    """Adds the properties whose names are free as typed values, and gives their keys."""
+    """Adds the properties whose names are free as typed values, and gives their names."""
     told: list[str] = []
     for key, value in properties.items():
         if key not in values and (value or not is_empty(value)):
             values[key] = {"stringValue": value} if isinstance(value, str) else wire.typed(value)
-            told.append(key)
+            told.append(f"properties.{key}")
     return told
 
 

@@ -8,7 +8,6 @@ from gateway.contract import (
     Refusal,
     said_with,
 )
-from gateway.facts import with_properties
 from gateway.model import (
     USUAL_NAMES,
     Engagement,
@@ -54,7 +53,7 @@ def event(interaction: Event) -> Encoded | Refusal:
         told.append("page.type")
     said = said_with(wire.EVENT_SAID, tuple(told))
     if interaction.properties:
-        said = with_properties(said, _add_properties(interaction.properties, content))
+        said = said.union(_add_properties(interaction.properties, content))
     partly = _CART if interaction.cart and any(map(catalogue.extras_of, interaction.cart)) else _NOTHING
     return Encoded((Part("event", content, _envelope(interaction)),), said, partly)
 
@@ -86,7 +85,7 @@ def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
 
 
 def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list[str]:
-    """Put an event's properties where the SDK has them, as strings; gives their keys."""
+    """Put an event's properties where the SDK has them, as strings; gives their names."""
     custom: dict[str, str] = {}
     told: list[str] = []
     for key, value in properties.items():
@@ -97,7 +96,7 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list
             content[key] = string
         else:
             custom[key] = string
-        told.append(key)
+        told.append(f"properties.{key}")
     if custom:
         content["customProps"] = custom
     return told

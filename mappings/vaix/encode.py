@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct, structs
 
 from gateway.contract import Encoded, Part, Refusal, said_with
-from gateway.facts import applies, with_properties
+from gateway.facts import applies
 from gateway.model import (
     ENGAGEMENT_FIELDS,
     EVENT_FIELDS,
@@ -89,7 +89,7 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
         return Refusal("missing", tuple(sorted(missing)))
     said = said_with(_ENGAGEMENT_SAID if is_engagement else _EVENT_SAID, tuple(told))
     if interaction.properties:
-        said = with_properties(said, _add_properties(data, interaction.properties, form))
+        said = said.union(_add_properties(data, interaction.properties, form))
     content: dict[str, Any] = {"event_type": word, "user_id": interaction.user.id or None}
     if data:
         content["data"] = data
@@ -195,7 +195,7 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
 
 
 def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> list[str]:
-    """Adds the properties whose keys are free, and gives their keys."""
+    """Adds the properties whose keys are free, and gives their names."""
     told: list[str] = []
     for key, value in properties.items():
         if key in data or (not value and is_empty(value)):
@@ -206,7 +206,7 @@ def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire
             data[key] = without_nulls(value)
         else:
             continue
-        told.append(key)
+        told.append(f"properties.{key}")
     return told
 
 
