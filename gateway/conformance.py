@@ -242,7 +242,7 @@ def says_what_it_claims(mapping: type[VendorMapping], inbounds: Sequence[Inbound
         told = outbounds(ours, encoded)
         names = stated(interaction) - {"action", "type", "items.position"}
         for name in sorted(names):
-            claimed = encoded.said is None or name in encoded.said
+            claimed = encoded.says(name, interaction)
             for value in (changed(interaction, name), None):
                 other = ours.encode(put(interaction, name, value))
                 shows = isinstance(other, Refusal) or outbounds(ours, other) != told

@@ -142,23 +142,34 @@ content_of: Final = attrgetter("content")
 """A part's content."""
 
 
+PROPERTIES: Final = "properties.*"
+"""Stands for every property of an interaction that states something, where each of them is said."""
+
+
 class Encoded(Struct, frozen=True, gc=False):
     """One interaction as a target says it.
 
-    `said` are the canonical names it carries, None for all; `partly` are those of them that lost something on the way.
-    What the source stated and the target did not say in full is a loss.
+    `said` are the canonical names it carries, PROPERTIES for all properties at once, None for everything; `partly` are
+    those of them that lost something on the way. What the source stated and the target did not say in full is a loss.
     """
 
     parts: tuple[Part, ...]
     said: frozenset[str] | None
     partly: frozenset[str] = frozenset()
 
+    def says(self, name: str, interaction: Interaction) -> bool:
+        """Whether it carries what the interaction that it says states by a canonical name."""
+        if self.said is None or name in self.said:
+            return True
+        of, _, key = name.partition(".")
+        return PROPERTIES in self.said and of == "properties" and key in interaction.properties
+
 
 @lru_cache(maxsize=2048)
 def said_with(said: frozenset[str], names: tuple[str, ...]) -> frozenset[str]:
     """Names that are said, with others of the model beside them, "" for none: one combination is met again and again.
 
-    Never asked for `properties.*`, of which there is no end.
+    Never asked for a property's own name, of which there is no end.
     """
     return said.union(filter(None, names))
 

@@ -101,6 +101,29 @@ _DEVICE: Final = ("device.ip", "device.user_agent", "device.id")
 
 def stated(interaction: Interaction) -> frozenset[str]:
     """The canonical names of everything that the interaction says."""
+    return stated_fields(interaction).union(stated_properties(interaction), stated_beside(interaction))
+
+
+def stated_properties(interaction: Interaction) -> list[str]:
+    """The names of the properties that the interaction states."""
+    return _names_of("properties.", interaction.properties)
+
+
+def stated_beside(interaction: Interaction) -> list[str]:
+    """The names of what stood beside the interaction; wishes to the vendor are no facts."""
+    names: list[str] = []
+    for path, beside in interaction.outside.items():
+        if beside and path != "options":
+            names += _names_of(f"properties.{path}." if path else "properties.", beside)
+    return names
+
+
+def _names_of(prefix: str, values: dict[str, Any]) -> list[str]:
+    return [prefix + key for key, value in values.items() if value or not is_empty(value)]
+
+
+def stated_fields(interaction: Interaction) -> frozenset[str]:
+    """The names of the model's own fields that the interaction states, without its properties."""
     one, user, session, items = interaction, interaction.user, interaction.session, interaction.items
     page, device = one.page, one.device
     own: tuple[bool, ...]
@@ -136,14 +159,7 @@ def stated(interaction: Interaction) -> frozenset[str]:
         where = (not page.type, not page.data, not page.location, not page.referrer, not page.locale)
     if device is not NO_DEVICE:
         thing = (not device.ip, not device.user_agent, not device.id)
-    found = _named(own, shared, where, thing)
-    if one.properties:
-        found = found.union(_stated_properties("properties.", one.properties))
-    if any(one.outside.values()):
-        for path, beside in one.outside.items():
-            if beside and path != "options":
-                found = found.union(_stated_properties(f"properties.{path}." if path else "properties.", beside))
-    return found
+    return _named(own, shared, where, thing)
 
 
 @lru_cache(maxsize=4096)
@@ -154,10 +170,6 @@ def _named(own: tuple[bool, ...], *unsaid: tuple[bool, ...]) -> frozenset[str]:
     for names, are_unsaid in zip((fields, _SHARED, _PAGE, _DEVICE), (own, *unsaid), strict=True):
         found.update(compress(names, map(not_, are_unsaid)))
     return frozenset(found)
-
-
-def _stated_properties(prefix: str, values: dict[str, Any]) -> list[str]:
-    return [prefix + key for key, value in values.items() if value or not is_empty(value)]
 
 
 def _property(name: str, interaction: Interaction) -> Any:

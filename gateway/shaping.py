@@ -104,6 +104,11 @@ class Privacy(Struct, frozen=True):
         return interaction
 
 
+Filled = Mapping[str, tuple[str, ...]]
+"""Each name that a fill has supplied, with the names that its value refers to."""
+NOTHING_FILLED: Final[Filled] = {}
+
+
 class Fill(Struct, frozen=True, dict=True):
     """Values for names that a source leaves unsaid; a value may hold `{page.type}`-style references."""
 
@@ -116,8 +121,8 @@ class Fill(Struct, frozen=True, dict=True):
         found = [(name, value, references(value)) for name, value in table.items()]
         return cls(tuple((name, value if refers else _typed(name, value), refers) for name, value, refers in found))
 
-    def apply(self, interaction: Interaction) -> tuple[Interaction, dict[str, tuple[str, ...]]]:
-        """The interaction with its gaps filled, and each filled name with the names its value refers to."""
+    def apply(self, interaction: Interaction) -> tuple[Interaction, Filled]:
+        """The interaction with its gaps filled, and what was filled."""
         values: dict[str, Any] = {}
         filled: dict[str, tuple[str, ...]] = {}
         for name, read, fixed, refers in self._gaps[type(interaction)]:
@@ -140,6 +145,13 @@ class Fill(Struct, frozen=True, dict=True):
             ]
             for kind in (Engagement, Event)
         }
+
+
+def shaper(privacy: Privacy, fill: Fill) -> Callable[[Interaction], tuple[Interaction, Filled]] | None:
+    """What hides from an interaction, then fills it; None where neither is asked for."""
+    if not (privacy.drop or privacy.hash):
+        return fill.apply if fill.values else None
+    return lambda interaction: fill.apply(privacy.hide(interaction))
 
 
 def _referred(source: Interaction, name: str, value: Any, refers: tuple[str, ...]) -> Any:

@@ -3,23 +3,21 @@
 The one code that the hot path, `gateway translate`, the fidelity matrix and `gateway check` share.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal
 
 from msgspec import Struct
-from msgspec.structs import force_setattr, replace
+from msgspec.structs import replace
 
-from gateway.contract import Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
-from gateway.facts import stated
-from gateway.model import CAMPAIGN_IDS, USER_IDS, USUAL_NAMES, Engagement, Event, Interaction, identified, is_empty
-from gateway.shaping import HEADER_FIELDS, Fill, Privacy, Share, When, from_headers, text
+from gateway.contract import PROPERTIES, Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
+from gateway.facts import stated, stated_beside, stated_fields, stated_properties
+from gateway.model import CAMPAIGN_IDS, FIELDS, USER_IDS, Interaction, identified
+from gateway.shaping import HEADER_FIELDS, NOTHING_FILLED, Fill, Filled, Privacy, Share, When, from_headers, shaper
+from gateway.turning import Turned, as_event, told_as_event
 
 Unsupported = Literal["reject", "event", "drop"]
-_NO_FILL: Final = Fill()
-_NO_PRIVACY: Final = Privacy()
 _NOTHING: Final[frozenset[str]] = frozenset()
-_NO_FILLED: Final[Mapping[str, tuple[str, ...]]] = {}
 
 
 class Target(Struct, frozen=True, dict=True):
@@ -29,8 +27,8 @@ class Target(Struct, frozen=True, dict=True):
     mapping: VendorMapping
     when: When = When()
     share: Share | None = None
-    fill: Fill = _NO_FILL
-    privacy: Privacy = _NO_PRIVACY
+    fill: Fill = Fill()
+    privacy: Privacy = Privacy()
     unsupported: Unsupported = "reject"
     strict_ids: bool = False
 
@@ -39,63 +37,113 @@ class Target(Struct, frozen=True, dict=True):
         return replace(self, when=When(), share=None)
 
     @cached_property
-    def passes_on(self) -> tuple[str, ...]:
-        """The caller's headers that the vendor reads by itself and the owner does not hide."""
-        hidden = {*self.privacy.drop, *self.privacy.hash}
-        return tuple([name for name in self.mapping.PASSES_ON if HEADER_FIELDS.get(name) not in hidden])
+    def manner(self) -> "Manner":
+        """How its vendor is told, found when it is first asked for."""
+        mapping, hidden = self.mapping, {*self.privacy.drop, *self.privacy.hash}
+        return Manner(
+            vendor=mapping.NAME,
+            encode=mapping.encode,
+            request=mapping.request,
+            passes_on=tuple([name for name in mapping.PASSES_ON if HEADER_FIELDS.get(name) not in hidden]),
+            mints_users=mapping.MINTS_USERS,
+            chooses=bool(self.when.patterns) or self.share is not None,
+            shape=shaper(self.privacy, self.fill),
+            hidden=self.privacy.hidden,
+            weighs=bool(hidden) or any(refers for _, _, refers in self.fill.values),
+            turns=self.unsupported == "event",
+            strict_ids=self.strict_ids,
+        )
 
 
-class _Kept(Struct):
-    """What every target of a route needs alike, worked out when the first of them asks."""
+class Manner(Struct, frozen=True):
+    """How a target is told, as far as its settings decide it for every click alike."""
 
-    is_small: bool
-    stated: tuple[frozenset[str], ...] | None = None
-    for_others: tuple[Interaction, ...] | None = None
-    turned: "tuple[Interaction, Turned] | None" = None
+    vendor: str
+    encode: Callable[[Interaction], Encoded | Refusal]
+    request: Callable[[Sequence[Part]], Outbound]
+    passes_on: tuple[str, ...]
+    """The caller's headers that the vendor reads by itself and the owner does not hide."""
+    mints_users: bool
+    chooses: bool
+    """Whether `when` or `share` may keep something back."""
+    shape: Callable[[Interaction], tuple[Interaction, Filled]] | None
+    hidden: frozenset[str]
+    weighs: bool
+    """Whether `privacy` hides or `fill` refers to something: not all that is unsaid is a loss then."""
+    turns: bool
+    strict_ids: bool
 
 
-class Decoded(Struct, frozen=True, gc=False):
+class Heard(Struct, gc=False):
+    """One interaction of an inbound as a vendor's targets hear it, with what they all need to know of it.
+
+    `fields` are the model's own that its caller states, `beside` the properties that stood beside it. `turned` is the
+    last one asked for as a custom event.
+    """
+
+    index: int
+    interaction: Interaction
+    fields: frozenset[str]
+    beside: frozenset[str]
+    is_own: bool
+    turned: tuple[Interaction, Turned] | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The canonical names of everything that its caller states."""
+        return self.fields.union(self.beside, stated_properties(self.interaction))
+
+    def as_event(self, interaction: Interaction) -> Turned:
+        """The interaction, as a target's owner has it shaped, as a custom event."""
+        if self.turned is None or self.turned[0] is not interaction:
+            self.turned = (interaction, as_event(interaction))
+        return self.turned[1]
+
+
+class Decoded(Struct, gc=False):
     """What an inbound says: its interactions, all of one vendor; `said` are the same without what a store has added.
 
-    `kept` belongs to these very interactions: a copy with other ones starts anew.
+    `own` and `others` are the interactions as their own vendor and as all others hear them, worked out when the first
+    target asks. A copy with other interactions or another inbound starts anew.
     """
 
     inbound: Inbound
     interactions: tuple[Interaction, ...]
     said: tuple[Interaction, ...] | None = None
-    kept: _Kept = cast("_Kept", None)  # each gets its own
+    own: tuple[Heard, ...] | None = None
+    others: tuple[Heard, ...] | None = None
 
     def __post_init__(self) -> None:
         """Takes nothing over from what this may be a copy of."""
-        force_setattr(self, "kept", _Kept(len(self.inbound.body) <= _SMALL))
+        self.own = self.others = None
+
+    def heard_by(self, vendor: str) -> tuple[Heard, ...]:
+        """The interactions with what the caller's headers add to them for a vendor."""
+        interactions = self.interactions
+        if interactions and interactions[0].origin.vendor == vendor:
+            if self.own is None:
+                self.own = self._heard(own=True)
+            return self.own
+        if self.others is None:
+            self.others = self._heard(own=False)
+        return self.others
+
+    def _heard(self, *, own: bool) -> tuple[Heard, ...]:
+        heard: list[Heard] = []
+        known = self.own or self.others
+        for index, one in enumerate(self.interactions):
+            if known:
+                fields, beside = known[index].fields, known[index].beside
+            else:
+                fields = stated_fields(one if self.said is None else self.said[index])
+                beside = frozenset(stated_beside(one)) if any(one.outside.values()) else _NOTHING
+            heard.append(Heard(index, from_headers(one, self.inbound, own=own), fields, beside, own))
+        return tuple(heard)
 
     @property
     def stated(self) -> tuple[frozenset[str], ...]:
         """For each interaction the canonical names that its caller states."""
-        kept = self.kept
-        if kept.stated is None:
-            kept.stated = tuple(map(stated, self.interactions if self.said is None else self.said))
-        return kept.stated
-
-    def told(self, vendor: str) -> tuple[Interaction, ...]:
-        """The interactions with what the caller's headers add to them for a vendor."""
-        interactions, kept = self.interactions, self.kept
-        if interactions and interactions[0].origin.vendor == vendor:
-            return tuple([from_headers(one, self.inbound, own=True) for one in interactions])
-        if kept.for_others is None:
-            kept.for_others = tuple([from_headers(one, self.inbound, own=False) for one in interactions])
-        return kept.for_others
-
-    def turned(self, interaction: Interaction) -> "Turned":
-        """One of the interactions as a custom event; that of the last one asked for is kept."""
-        kept = self.kept
-        if kept.turned is None or kept.turned[0] is not interaction:
-            kept.turned = (interaction, as_event(interaction))
-        return kept.turned[1]
-
-
-Turned = tuple[Event, frozenset[str]]
-"""A custom event and the names of which it says only a part."""
+        return tuple(map(stated, self.interactions if self.said is None else self.said))
 
 
 class Refused(Struct, frozen=True, gc=False, order=True):
@@ -143,31 +191,28 @@ def translate(
 
     `without` and `only` are indices of interactions that the target has already, or that alone are meant.
     """
-    batches: list[Batch] = []
-    refused: list[Refused] = []
-    losses = copied = _NOTHING
-    filtered = dropped = 0
-    for index, interaction in enumerate(decoded.told(target.mapping.NAME)):
-        if index in without or (only is not None and index not in only):
-            continue
-        if (target.when.patterns or target.share) and not _chosen(interaction, target):
-            filtered += 1
-            continue
-        outcome = _say(decoded, index, interaction, target)
-        if not isinstance(outcome, Refusal):
-            said, lost, kept = outcome
-            for part in said:
-                if not (batches and _joins(batches, index, part)):
-                    batches.append(([index], [part]))
-            losses = losses | lost if losses else lost
-            copied = copied | kept if copied else kept
-        elif target.unsupported == "drop":
-            dropped += 1
-            losses = losses.union(outcome.fields)
-        else:
-            refused.append(Refused(index, outcome.reason, outcome.fields))
-    requests = _requests(batches, target, decoded.inbound.headers) if batches else ()
-    return Translation(requests, tuple(refused), losses, copied, filtered, dropped)
+    manner, headers = target.manner, decoded.inbound.headers
+    heard, filtered = decoded.heard_by(manner.vendor), 0
+    if manner.chooses or without or only is not None:
+        heard, filtered = _meant(heard, target, without, only)
+    outcomes: list[tuple[int, _Said | Refusal]] = []
+    for one in heard:
+        outcome = _say(one, manner)
+        if len(heard) == 1 and not isinstance(outcome, Refusal) and len(outcome[0]) == 1:
+            parts, losses, copied = outcome  # as most are: nothing to gather
+            request = _request(manner, parts, (one.index,), headers)
+            return Translation((request,), (), losses, copied, filtered)
+        outcomes.append((one.index, outcome))
+    return _gathered(outcomes, target, headers, filtered)
+
+
+def _meant(
+    heard: tuple[Heard, ...], target: Target, without: Collection[int], only: Collection[int] | None
+) -> tuple[tuple[Heard, ...], int]:
+    """What of an inbound is meant for the target, and how many more `when` and `share` keep back."""
+    meant = [one for one in heard if one.index not in without and (only is None or one.index in only)]
+    chosen = tuple([one for one in meant if _chosen(one.interaction, target)])
+    return chosen, len(meant) - len(chosen)
 
 
 def _chosen(interaction: Interaction, target: Target) -> bool:
@@ -179,43 +224,58 @@ _Said = tuple[tuple[Part, ...], frozenset[str], frozenset[str]]
 """One interaction as the target says it, its losses and its copied ids."""
 
 
-def _say(decoded: Decoded, index: int, interaction: Interaction, target: Target) -> _Said | Refusal:
-    """One interaction, with what the headers add, shaped and encoded for a target."""
-    mapping, names, filled = target.mapping, decoded.stated[index], _NO_FILLED
-    own = interaction.origin.vendor == mapping.NAME
-    if target.privacy is not _NO_PRIVACY:
-        interaction = target.privacy.hide(interaction)
-    if target.fill.values:
-        interaction, filled = target.fill.apply(interaction)
-    if own and mapping.MINTS_USERS and not identified(interaction) and names & USER_IDS:
+def _say(heard: Heard, manner: Manner) -> _Said | Refusal:
+    """One interaction shaped and encoded for a target."""
+    interaction, filled = heard.interaction, NOTHING_FILLED
+    if manner.shape is not None:
+        interaction, filled = manner.shape(interaction)
+    if heard.is_own and manner.mints_users and not identified(interaction) and heard.fields & USER_IDS:
         return Refusal("missing", ("user.id",))
-    encoded = mapping.encode(interaction)
+    encoded = manner.encode(interaction)
     if isinstance(encoded, Refusal):
-        if target.unsupported == "event":
-            encoded = _turned(decoded.turned(interaction), interaction, mapping, encoded)
+        if manner.turns:
+            encoded = told_as_event(heard.as_event(interaction), manner.encode, encoded)
         if isinstance(encoded, Refusal):
             return encoded
-    said, partly = encoded.said, encoded.partly
+    said = encoded.said
     if said is None:
         return encoded.parts, _NOTHING, _NOTHING
-    account = _remembered_account if decoded.kept.is_small and not interaction.properties else _account
-    losses, ids = account(names, said, partly)
-    copied = ids.difference(filled) if ids and not own else _NOTHING
-    if copied and target.strict_ids:
-        return Refusal("unknown_id", tuple(sorted(copied)))
-    if target.privacy is not _NO_PRIVACY or (filled and any(filled.values())):
-        losses = _beyond_shaping(names.difference(target.privacy.hidden), said, partly, filled)
+    if manner.weighs or (interaction.properties and PROPERTIES not in said):
+        losses, copied = _account_of_each(heard, said, encoded.partly, filled, manner)
+    else:
+        losses, copied = _account(heard.fields, said, encoded.partly)
+        losses = losses | heard.beside if heard.beside else losses
+    if copied:
+        copied = _NOTHING if heard.is_own else copied.difference(filled)
+        if copied and manner.strict_ids:
+            return Refusal("unknown_id", tuple(sorted(copied)))
     return encoded.parts, losses, copied
 
 
+@lru_cache(maxsize=4096)
 def _account(
-    names: frozenset[str], said: frozenset[str], partly: frozenset[str]
+    fields: frozenset[str], said: frozenset[str], partly: frozenset[str]
 ) -> tuple[frozenset[str], frozenset[str]]:
     """What was stated and is not said in full, and the ids of campaigns that are said."""
-    losses = names - said
-    if partly:
-        losses |= partly & names
-    return _without_positions(losses), CAMPAIGN_IDS & names & said
+    return _without_positions(fields - said | (partly & fields)), CAMPAIGN_IDS & fields & said
+
+
+def _account_of_each(
+    heard: Heard,
+    said: frozenset[str],
+    partly: frozenset[str],
+    filled: Filled,
+    manner: Manner,
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The same with each property by its name, but for what privacy hides and what fills that refer to it carry."""
+    names = heard.names
+    if PROPERTIES in said:
+        said = said.union(stated_properties(heard.interaction), [name for name in filled if name not in FIELDS])
+    losses = heard.beside.union(names - said, partly & names)
+    for name, refers in filled.items():
+        if refers and name in said and name not in partly:
+            losses = losses.difference(_carried_by(refers))
+    return _without_positions(losses - manner.hidden), CAMPAIGN_IDS & names & said
 
 
 def _without_positions(losses: frozenset[str]) -> frozenset[str]:
@@ -224,20 +284,6 @@ def _without_positions(losses: frozenset[str]) -> frozenset[str]:
 
 
 _POSITIONS: Final = frozenset({"items.position"})
-_SMALL: Final = 4096
-"""Bytes of a body up to which its names are small enough to remember what was made of them."""
-_remembered_account: Final = lru_cache(maxsize=1024)(_account)
-
-
-def _beyond_shaping(
-    names: frozenset[str], said: frozenset[str], partly: frozenset[str], filled: Mapping[str, tuple[str, ...]]
-) -> frozenset[str]:
-    """The losses of what privacy leaves, but for what fills that refer to it carry."""
-    losses = names - said | (partly & names)
-    for name, refers in filled.items():
-        if refers and name in said and name not in partly:
-            losses = losses.difference(_carried_by(refers))
-    return _without_positions(losses)
 
 
 def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
@@ -248,96 +294,36 @@ def _carried_by(refers: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def _turned(turned: Turned, interaction: Interaction, mapping: VendorMapping, refusal: Refusal) -> Encoded | Refusal:
-    """What was refused, as the vendor's custom event, or the custom event's refusal.
-
-    An event covers no want of a person: where the vendor takes one from nobody, the refusal stands.
-    """
-    event, partly = turned
-    encoded = mapping.encode(event)
-    if not isinstance(encoded, Encoded) or encoded.said is None:
-        return encoded
-    if refusal.reason == "missing" and "user.id" in refusal.fields:
-        return refusal
-    said = encoded.said.union(_ACTION, map(_SAID_BY.__getitem__, encoded.said.intersection(_SAID_BY)))
-    if not _FLAT.isdisjoint(interaction.properties):
-        said = said.difference(_shadowed(interaction))
-    return Encoded(encoded.parts, said, encoded.partly | partly if partly else encoded.partly)
-
-
-def as_event(interaction: Interaction) -> Turned:
-    """An interaction as a custom event with flat properties, and the names of which these say only a part."""
-    properties: dict[str, Any] = interaction.properties.copy()
-    for key, value in _flat_facts(interaction).items():
-        if value is not None and (value or not is_empty(value)):
-            properties[key] = value if isinstance(value, str) else text(value)
-    partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
-    if isinstance(interaction, Engagement):
-        return _event_of(interaction, properties), partly
-    usual = USUAL_NAMES.get(interaction.type)
-    if interaction.name and interaction.name != usual:
-        partly |= {"type"}
-    return replace(interaction, type="custom", name=interaction.name or usual, properties=properties), partly
-
-
-_ACTION: Final = frozenset({"action"})
-_ITEMS: Final = frozenset({"items"})
-_FLAT: Final = frozenset(
-    {"decision_id", "slot_id", "variations", "placement", "label", "item_kind", "item_id", "item_parent_id"}
-)
-_SAID_BY: Final = {f"properties.{key}": key for key in _FLAT} | {"properties.item_id": "items"}
-"""What is said by a flat property of a custom event; the first item's id stands for the items."""
-
-
-def _flat_facts(interaction: Interaction) -> dict[str, Any]:
-    """What a custom event says in properties, by their keys."""
-    facts: dict[str, Any] = {"placement": interaction.placement}
-    if isinstance(interaction, Engagement):
-        facts = {
-            "decision_id": interaction.decision_id,
-            "slot_id": interaction.slot_id,
-            "variations": interaction.variations,
-            "placement": interaction.placement,
-            "label": interaction.label,
-        }
-    if interaction.items:
-        first = interaction.items[0]
-        facts.update(item_kind=first.kind, item_id=first.id, item_parent_id=first.parent_id)
-    return facts
-
-
-def _shadowed(interaction: Interaction) -> list[str]:
-    """The properties whose keys a custom event needs for what has a name of its own."""
-    facts, own = _flat_facts(interaction), interaction.properties
-    return [f"properties.{key}" for key, value in facts.items() if key in own and not is_empty(value)]
-
-
-def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:
-    """The custom event of the same person, place and time, called by the action."""
-    return Event(
-        type="custom",
-        name=engagement.action,
-        id=engagement.id,
-        origin=engagement.origin,
-        received_at=engagement.received_at,
-        occurred_at=engagement.occurred_at,
-        user=engagement.user,
-        session=engagement.session,
-        page=engagement.page,
-        device=engagement.device,
-        channel=engagement.channel,
-        brand=engagement.brand,
-        consent=engagement.consent,
-        properties=properties,
-        outside=engagement.outside,
-    )
-
-
-Batch = tuple[list[int], list[Part]]
+_Batch = tuple[list[int], list[Part]]
 """Parts that travel together, with the indices of their interactions."""
 
 
-def _joins(batches: list[Batch], index: int, part: Part) -> bool:
+def _gathered(
+    outcomes: list[tuple[int, _Said | Refusal]], target: Target, headers: Mapping[str, str], filtered: int
+) -> Translation:
+    """What becomes of several interactions, by their indices: what travels together, what is not said."""
+    batches: list[_Batch] = []
+    refused: list[Refused] = []
+    losses = copied = _NOTHING
+    dropped = 0
+    for index, outcome in outcomes:
+        if not isinstance(outcome, Refusal):
+            said, lost, kept = outcome
+            for part in said:
+                if not _joins(batches, index, part):
+                    batches.append(([index], [part]))
+            losses |= lost
+            copied |= kept
+        elif target.unsupported == "drop":
+            dropped += 1
+            losses = losses.union(outcome.fields)
+        else:
+            refused.append(Refused(index, outcome.reason, outcome.fields))
+    requests = [_request(target.manner, parts, tuple(indices), headers) for indices, parts in batches]
+    return Translation(tuple(requests), tuple(refused), losses, copied, filtered, dropped)
+
+
+def _joins(batches: list[_Batch], index: int, part: Part) -> bool:
     """Whether a part travels with others, which it then joins."""
     if part.envelope is None:
         return False
@@ -351,15 +337,11 @@ def _joins(batches: list[Batch], index: int, part: Part) -> bool:
     return False
 
 
-def _requests(batches: list[Batch], target: Target, headers: Mapping[str, str]) -> tuple[Outbound, ...]:
-    """The outbound for each batch, with the caller's own headers and the indices of what it carries."""
-    compose, names = target.mapping.request, target.passes_on
+def _request(manner: Manner, parts: Sequence[Part], indices: tuple[int, ...], headers: Mapping[str, str]) -> Outbound:
+    """The outbound for parts that travel together, with the caller's own headers."""
+    one, names = manner.request(parts), manner.passes_on
     passed = _printable(names, tuple(map(headers.get, names)))
-    requests: list[Outbound] = []
-    for indices, batch in batches:
-        outbound = compose(batch)
-        requests.append(replace(outbound, headers=outbound.headers | passed, indices=tuple(indices)))
-    return tuple(requests)
+    return Outbound(one.method, one.url, one.headers | passed, one.body, indices)
 
 
 @lru_cache(maxsize=256)

@@ -107,6 +107,15 @@ def stating(members: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in members.items() if value is not None}
 
 
+def are_plain(members: Mapping[str, Any]) -> bool:
+    """Whether each member of an object is a number, a boolean or a text that says something."""
+    values = members.values()
+    return _PLAIN.issuperset(map(type, values)) and "" not in values
+
+
+_PLAIN: Final = frozenset({str, int, float, bool})
+
+
 def without_nulls(value: Any) -> Any:
     """The value without null members, at any depth of its objects."""
     if isinstance(value, dict):

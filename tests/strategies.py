@@ -50,6 +50,19 @@ JSON = st.recursive(
 VALUE = TEXT | NUMBER | st.booleans()
 """A property's value that states something."""
 
+PROPERTIES = st.dictionaries(
+    st.sampled_from(
+        (
+            *("size", "placement", "label", "item_id", "page", "location", "name", "action", "event", "position"),
+            *("cart", "product_id", "productId", "value", "uniqueTransactionId", "eventType", "dyType"),
+            *("cuid", "contentId", "code"),
+        )
+    ),
+    VALUE | JSON,
+    max_size=5,
+)
+"""Properties that state anything or nothing, under keys that mean something to one vendor or another."""
+
 
 # Bodies
 

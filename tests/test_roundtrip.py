@@ -8,13 +8,14 @@ import strategies
 import test_golden as golden
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import mappings
 from gateway import conformance
 from gateway.contract import Inbound, Refusal, Secret
 from gateway.errors import Malformed, NotJson
 from gateway.facts import applies, get, put, stated
-from gateway.model import LOSSES, MINTED
+from gateway.model import LOSSES, MINTED, is_empty
 from gateway.sandbox.validation import contract
 from gateway.translate import Decoded, Target, decode, translate
 from gateway.wire import without_nulls
@@ -190,7 +191,37 @@ def test_a_name_is_said_exactly_where_it_shows(vendor, interaction):
             continue  # OTHER stands for what is not said, too
         other = ours.encode(put(interaction, name, None))
         shows = isinstance(other, Refusal) or conformance.outbounds(ours, other) != told
-        assert shows == (name in encoded.said), name
+        assert shows == encoded.says(name, interaction), name
+
+
+@pytest.mark.parametrize("vendor", ACCOUNTS)
+@given(interaction=strategies.INTERACTIONS, properties=strategies.PROPERTIES)
+def test_what_is_not_said_in_full_is_lost(vendor, interaction, properties):
+    """Losses are the stated names that the mapping does not claim, and those it claims in part; no more, no fewer."""
+    one = replace(interaction, properties=interaction.properties | properties)
+    encoded, translation = ACCOUNTS[vendor].encode(one), translate(just_read(one), Target("t", ACCOUNTS[vendor]))
+    if isinstance(encoded, Refusal):
+        assert not translation.losses
+        return
+    unsaid = {name for name in stated(one) if not encoded.says(name, one)} | (encoded.partly & stated(one))
+    assert translation.losses == unsaid - ({"items.position"} if "items" in unsaid else set())
+
+
+@pytest.mark.parametrize("vendor", ACCOUNTS)
+@given(interaction=strategies.INTERACTIONS, properties=strategies.PROPERTIES)
+def test_a_property_is_said_exactly_where_it_shows(vendor, interaction, properties):
+    """However a property's value may be, and whatever its key means elsewhere, a claim to say it is true."""
+    one = replace(interaction, properties=properties, outside={})
+    for name, value in {"user.id": "u-1", "page.location": "https://shop.example/", "name": "Spun"}.items():
+        one = put(one, name, value) if applies(one, name) else one
+    encoded = ACCOUNTS[vendor].encode(one)
+    if isinstance(encoded, Refusal):
+        return
+    told = conformance.outbounds(ACCOUNTS[vendor], encoded)
+    for key, value in properties.items():
+        other = ACCOUNTS[vendor].encode(put(one, f"properties.{key}", None))
+        shows = isinstance(other, Refusal) or conformance.outbounds(ACCOUNTS[vendor], other) != told
+        assert shows == (not is_empty(value) and encoded.says(f"properties.{key}", one)), key
 
 
 @pytest.mark.parametrize("vendor", ACCOUNTS)

@@ -15,7 +15,8 @@ from gateway.contract import Encoded, Inbound, Secret
 from gateway.facts import get, put
 from gateway.model import FIELDS, CartItem, Engagement, Event, Item, Origin, Page, User
 from gateway.shaping import Fill, Privacy, Share, When
-from gateway.translate import Decoded, Target, as_event, decode, translate
+from gateway.translate import Decoded, Target, decode, translate
+from gateway.turning import as_event
 
 AT = 1_795_255_200_123_456
 ORIGIN = Origin("elsewhere", "events", "click")
@@ -184,8 +185,8 @@ def test_an_event_never_stands_in_for_a_person():
 
 def test_an_event_is_an_event_already():
     """A turned event is custom, and turning it again changes nothing."""
-    turned, _ = as_event(DISMISSAL)
-    again, _ = as_event(turned)
+    turned = as_event(DISMISSAL).event
+    again = as_event(turned).event
     assert (turned.type, turned.name) == ("custom", "dismiss")
     assert msgspec.to_builtins(again) == msgspec.to_builtins(turned)
 

@@ -92,7 +92,7 @@ class HouseCollector(Struct, frozen=True, kw_only=True):
         if own:
             record = interaction.origin.spelling | record | without_nulls(interaction.outside[""])
             return Encoded((Part("events", record, without_nulls(interaction.outside["body"])),), None)
-        said = {decisive, "occurred_at", *carried.values(), *(f"properties.{key}" for key in facts)}
+        said = {decisive, "occurred_at", *carried.values(), contract.PROPERTIES}
         return Encoded((Part("events", record, {}),), frozenset(said))
 
     def request(self, parts: Sequence[Part]) -> Outbound:

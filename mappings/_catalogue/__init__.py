@@ -12,9 +12,10 @@ from typing import Any, Final, Literal
 from msgspec import Struct, ValidationError, convert
 from msgspec.structs import asdict
 
+from gateway.contract import PROPERTIES, said_with
 from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
-from gateway.wire import joined, names, read_json, rest, stating, without_nulls
+from gateway.wire import are_plain, joined, names, read_json, rest, stating, without_nulls
 from mappings._catalogue.kinds import KINDS, OPEN, Form, is_short_text
 
 Word = Literal[
@@ -268,7 +269,7 @@ def conform(event: Event, type_key: str, said: frozenset[str]) -> Conformed:
         return Conformed(sent, _missing(lacking), said, _NOTHING)
     said = _said_by(tuple(sent), said)
     if event.properties:
-        said = said.union(_add_properties(event.properties, forms, sent, type_key))
+        said = _add_properties(event.properties, forms, sent, type_key, said)
         lacking = lacking.difference(sent)
     partly = _CART_IN_PART if event.cart and any(map(extras_of, event.cart)) else _NOTHING
     return Conformed(sent, _missing(lacking) if lacking else (), said, partly)
@@ -301,9 +302,17 @@ def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -
 
 
 def _add_properties(
-    properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str
-) -> list[str]:
-    """Add the properties whose keys are free, in documented forms; gives their names."""
+    properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str, said: frozenset[str]
+) -> frozenset[str]:
+    """Add the properties whose keys are free, in documented forms; gives what is said with them."""
+    if (
+        are_plain(properties)
+        and type_key not in properties
+        and sent.keys().isdisjoint(properties)
+        and forms.keys().isdisjoint(properties)
+    ):
+        sent.update(properties)
+        return said_with(said, _ALL)
     told: list[str] = []
     for key, value in properties.items():
         if key in sent or key == type_key or (not value and is_empty(value)):
@@ -315,7 +324,10 @@ def _add_properties(
                 continue
         sent[key] = formed
         told.append(f"properties.{key}")
-    return told
+    return said.union(told)
+
+
+_ALL: Final = (PROPERTIES,)
 
 
 def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:

@@ -3,10 +3,10 @@
 from operator import attrgetter
 from typing import Any, Final
 
-from gateway.contract import Encoded, Part, Refusal, said_with
+from gateway.contract import PROPERTIES, Encoded, Part, Refusal, said_with
 from gateway.model import USUAL_NAMES, Engagement, Event, is_empty
 from gateway.times import to_iso
-from gateway.wire import known, without_nulls
+from gateway.wire import are_plain, known, without_nulls
 from mappings.auxia import wire
 
 # What each endpoint says of an interaction from elsewhere, where it is known.
@@ -61,11 +61,12 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         return Refusal("missing", (*(() if name else ("name",)), *(() if interaction.user.id else ("user.id",))))
     content: dict[str, Any] = {"eventName": name if custom else interaction.type, "insertId": interaction.id}
     values = _values(interaction, None if custom else name)
-    told = _add_properties(values, interaction.properties) if interaction.properties else None
-    if values:
-        content["eventProperties"] = values
     time = None if interaction.occurred_at is None else _timestamp(interaction.occurred_at)
     said = _TIMED_EVENT_SAID if time else _EVENT_SAID
+    if interaction.properties:
+        said = _add_properties(values, interaction.properties, said)
+    if values:
+        content["eventProperties"] = values
     content["clientEventTimestamp"] = time or _timestamp(interaction.received_at)
     if interaction.session.id:
         content["sessionId"] = interaction.session.id
@@ -73,7 +74,7 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
         content["deviceId"] = interaction.device.id
     partly = _CART if interaction.cart and any(map(_extras, interaction.cart)) else _NOTHING
     envelope = {"projectId": project_id, "userId": interaction.user.id}
-    return Encoded((Part("events", content, envelope),), said.union(told) if told else said, partly)
+    return Encoded((Part("events", content, envelope),), said, partly)
 
 
 def _values(interaction: Event, name: str | None) -> dict[str, Any]:
@@ -94,14 +95,21 @@ def _values(interaction: Event, name: str | None) -> dict[str, Any]:
     return values
 
 
-def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> list[str]:
-    """Adds the properties whose names are free as typed values, and gives their names."""
+def _add_properties(values: dict[str, Any], properties: dict[str, Any], said: frozenset[str]) -> frozenset[str]:
+    """Adds the properties whose names are free as typed values, and gives what is said with them."""
+    if are_plain(properties) and values.keys().isdisjoint(properties):
+        for key, value in properties.items():
+            values[key] = wire.typed(value)
+        return said_with(said, _ALL)
     told: list[str] = []
     for key, value in properties.items():
         if key not in values and (value or not is_empty(value)):
             values[key] = {"stringValue": value} if isinstance(value, str) else wire.typed(value)
             told.append(f"properties.{key}")
-    return told
+    return said.union(told)
+
+
+_ALL: Final = (PROPERTIES,)
 
 
 def _timestamp(micros: int) -> str | None:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from gateway.contract import (
+    PROPERTIES,
     Encoded,
     Part,
     Refusal,
@@ -16,7 +17,7 @@ from gateway.model import (
     is_empty,
 )
 from gateway.times import to_iso
-from gateway.wire import json_text, known, whole, without_nulls
+from gateway.wire import are_plain, json_text, known, whole, without_nulls
 from mappings import _catalogue as catalogue
 from mappings.gravity_field_sdk import wire
 
@@ -53,7 +54,7 @@ def event(interaction: Event) -> Encoded | Refusal:
         told.append("page.type")
     said = said_with(wire.EVENT_SAID, tuple(told))
     if interaction.properties:
-        said = said.union(_add_properties(interaction.properties, content))
+        said = _add_properties(interaction.properties, content, said)
     partly = _CART if interaction.cart and any(map(catalogue.extras_of, interaction.cart)) else _NOTHING
     return Encoded((Part("event", content, _envelope(interaction)),), said, partly)
 
@@ -84,8 +85,13 @@ def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     return told
 
 
-def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list[str]:
-    """Put an event's properties where the SDK has them, as strings; gives their names."""
+def _add_properties(properties: dict[str, Any], content: dict[str, Any], said: frozenset[str]) -> frozenset[str]:
+    """Put an event's properties where the SDK has them, as strings; gives what is said with them."""
+    if are_plain(properties) and wire.FLAT.isdisjoint(properties):
+        content["customProps"] = {
+            key: value if isinstance(value, str) else json_text(value) for key, value in properties.items()
+        }
+        return said_with(said, _ALL)
     custom: dict[str, str] = {}
     told: list[str] = []
     for key, value in properties.items():
@@ -99,7 +105,10 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list
         told.append(f"properties.{key}")
     if custom:
         content["customProps"] = custom
-    return told
+    return said.union(told)
+
+
+_ALL: Final = (PROPERTIES,)
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:

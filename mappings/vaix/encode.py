@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct, structs
 
-from gateway.contract import Encoded, Part, Refusal, said_with
+from gateway.contract import PROPERTIES, Encoded, Part, Refusal, said_with
 from gateway.facts import applies
 from gateway.model import (
     ENGAGEMENT_FIELDS,
@@ -19,7 +19,7 @@ from gateway.model import (
     Item,
     is_empty,
 )
-from gateway.wire import without_nulls
+from gateway.wire import are_plain, without_nulls
 from mappings.vaix import wire
 
 _Reader = tuple[str, str, Callable[[Any], Any]]
@@ -89,7 +89,7 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
         return Refusal("missing", tuple(sorted(missing)))
     said = said_with(_ENGAGEMENT_SAID if is_engagement else _EVENT_SAID, tuple(told))
     if interaction.properties:
-        said = said.union(_add_properties(data, interaction.properties, form))
+        said = _add_properties(data, interaction.properties, form, said)
     content: dict[str, Any] = {"event_type": word, "user_id": interaction.user.id or None}
     if data:
         content["data"] = data
@@ -194,8 +194,13 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     return missing
 
 
-def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> list[str]:
-    """Adds the properties whose keys are free, and gives their names."""
+def _add_properties(
+    data: dict[str, Any], properties: dict[str, Any], form: wire.Form, said: frozenset[str]
+) -> frozenset[str]:
+    """Adds the properties whose keys are free, and gives what is said with them."""
+    if are_plain(properties) and data.keys().isdisjoint(properties) and form.texts.keys().isdisjoint(properties):
+        data.update(properties)
+        return said_with(said, _ALL)
     told: list[str] = []
     for key, value in properties.items():
         if key in data or (not value and is_empty(value)):
@@ -207,7 +212,10 @@ def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire
         else:
             continue
         told.append(f"properties.{key}")
-    return told
+    return said.union(told)
+
+
+_ALL: Final = (PROPERTIES,)
 
 
 # Back to Vaix itself: as it came
