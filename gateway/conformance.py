@@ -18,7 +18,17 @@ import msgspec
 from msgspec.structs import replace
 
 from gateway import errors
-from gateway.contract import Answer, Encoded, Inbound, Outbound, Receipt, Refusal, Secret, VendorMapping
+from gateway.contract import (
+    KEPT_HEADERS,
+    Answer,
+    Encoded,
+    Inbound,
+    Outbound,
+    Receipt,
+    Refusal,
+    Secret,
+    VendorMapping,
+)
 from gateway.errors import Fault, GatewayError, Malformed, NotJson
 from gateway.facts import get, put, stated
 from gateway.fidelity import examples
@@ -101,6 +111,7 @@ def names_itself(mapping: type[VendorMapping], inbounds: Sequence[Inbound]) -> N
         _ask(any(one.endpoint == endpoint for one in inbounds), f"no example is of {endpoint.name}")
     for header in (*mapping.KEY_HEADERS, *mapping.PASSES_ON):
         _ask(header == header.lower(), f"header {header} is not in lower case")
+    _ask(set(mapping.PASSES_ON) <= set(KEPT_HEADERS), f"of the caller's headers only {KEPT_HEADERS} are kept")
     base_url = mapping.example().base_url
     _ask(base_url.startswith("https://") and not base_url.endswith("/"), f"base_url {base_url} is no https://host")
 
@@ -130,7 +141,9 @@ def composes_requests(mapping: type[VendorMapping], inbounds: Sequence[Inbound])
         _ask(outbound.indices == (), "indices are not the mapping's to set")
     for interaction in interactions():
         encoded = ours.encode(interaction)
-        for outbound in outbounds(ours, encoded) if isinstance(encoded, Encoded) else ():
+        told, again = (outbounds(ours, encoded) if isinstance(encoded, Encoded) else [] for _ in range(2))
+        for outbound, another in zip(told, again, strict=True):
+            _ask(outbound is not another, "two requests are one and the same outbound")
             body = {} if outbound.body is None else msgspec.json.decode(outbound.body)
             _ask(isinstance(body, dict), "a body is no JSON object")
             _ask(not _has_null(body), f"a composed body holds a null: {body}")

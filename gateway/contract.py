@@ -116,8 +116,11 @@ def is_printable(header: str) -> bool:
     return header.isprintable()
 
 
-class Outbound(Struct, frozen=True, gc=False):
-    """One HTTP request to be sent; `indices` are those of the interactions in it. A body of None sends none."""
+class Outbound(Struct, gc=False):
+    """One HTTP request to be sent; `indices` are those of the interactions in it. A body of None sends none.
+
+    A mapping makes a new one each time, which the translation then completes; from there on nobody changes it.
+    """
 
     method: str
     url: str
@@ -258,7 +261,7 @@ class VendorMapping(Protocol):
         ...
 
     def request(self, parts: Sequence[Part]) -> Outbound:
-        """The outbound for parts that travel together; unsigned, its url absolute, its indices empty."""
+        """A new outbound for parts that travel together; unsigned, its url absolute, its indices empty."""
         ...
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:

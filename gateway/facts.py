@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from gateway.model import (
     ENGAGEMENT_FIELDS,
     EVENT_FIELDS,
+    FIELDS,
     NO_DEVICE,
     NO_PAGE,
     SHARED_FIELDS,
@@ -42,6 +43,9 @@ _GETTERS: Final[dict[type, dict[str, Callable[[Any], Any]]]] = {
 
 
 _SECTIONS: Final = {name: (name.partition(".")[0], name.partition(".")[2]) for name in SHARED_FIELDS if "." in name}
+
+_WHOLE: Final = frozenset(name for name in FIELDS if "." not in name)
+"""The fields of the model that are in no section of it."""
 
 
 def applies(interaction: Interaction, name: str) -> bool:
@@ -75,6 +79,8 @@ def put(interaction: Interaction, name: str, value: Any) -> Interaction:
 
 def put_all(interaction: Interaction, values: Mapping[str, Any]) -> Interaction:
     """The interaction with canonical fields set to values, none of them None."""
+    if _WHOLE.issuperset(values):
+        return replace(interaction, **values)
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if name in _SECTIONS:
@@ -129,7 +135,7 @@ def stated_fields(interaction: Interaction) -> frozenset[str]:
     own: tuple[bool, ...]
     where: tuple[bool, ...] = ()
     thing: tuple[bool, ...] = ()
-    if isinstance(one, Engagement):
+    if type(one) is Engagement:
         own = (not one.decision_id, not one.slot_id, not one.variations, not one.label)
     else:
         own = (

@@ -10,7 +10,7 @@ What is made anew for each click, here and in the mappings, is read from JSON an
 reference cycle: `gc=False` keeps it from the collector.
 """
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, final
 
 from msgspec import Struct, field
 
@@ -156,6 +156,7 @@ class _Common(Struct, frozen=True, gc=False, kw_only=True, tag_field="kind"):
     empty. `options` holds wishes to the vendor; they are no facts and never losses."""
 
 
+@final
 class Engagement(_Common, frozen=True, gc=False, kw_only=True, tag="engagement"):
     """A person's engagement with a served campaign."""
 
@@ -166,6 +167,7 @@ class Engagement(_Common, frozen=True, gc=False, kw_only=True, tag="engagement")
     label: str | None = None
 
 
+@final
 class Event(_Common, frozen=True, gc=False, kw_only=True, tag="event"):
     """A business event."""
 

@@ -28,18 +28,18 @@ _SHARE_IDS: Final = ("user.id", "user.vendor_id", "device.id", "session.id")
 _SPAN: Final = 1 << 64
 
 
-def from_headers(interaction: Interaction, inbound: Inbound, *, own: bool) -> Interaction:
+def from_headers(interaction: Interaction, inbound: Inbound, referer: str | None) -> Interaction:
     """The interaction with what the caller's headers say and its body does not.
 
-    Its own vendor is told the person's address and browser, which it would else take from the gateway, and no more.
+    Its own vendor is told the person's address and browser, which it would else take from the gateway, and no more: no
+    `referer`.
     """
-    device, page, headers = interaction.device, interaction.page, inbound.headers
+    device, page = interaction.device, interaction.page
     address = None if device.ip else inbound.client_ip
-    agent = None if device.user_agent else headers.get("user-agent")
-    referer = None if own or page.location else headers.get("referer")
+    agent = None if device.user_agent else inbound.headers.get("user-agent")
     if address or agent:
         device = Device(device.ip or address, device.user_agent or agent, device.id)
-    if referer:
+    if referer and not page.location:
         return replace(interaction, device=device, page=replace(page, location=referer))
     return interaction if device is interaction.device else replace(interaction, device=device)
 
@@ -124,15 +124,24 @@ class Fill(Struct, frozen=True, dict=True):
     def apply(self, interaction: Interaction) -> tuple[Interaction, Filled]:
         """The interaction with its gaps filled, and what was filled."""
         values: dict[str, Any] = {}
-        filled: dict[str, tuple[str, ...]] = {}
         for name, read, fixed, refers in self._gaps[type(interaction)]:
             said = read(interaction)
             if said or not is_empty(said):
                 continue
             value = _referred(interaction, name, fixed, refers) if refers else fixed
             if value is not None:
-                values[name], filled[name] = value, refers
-        return put_all(interaction, values) if values else interaction, filled
+                values[name] = value
+        if not values:
+            return interaction, NOTHING_FILLED
+        filled = self._refers
+        if len(values) < len(filled):
+            filled = {name: filled[name] for name in values}
+        return put_all(interaction, values), filled
+
+    @cached_property
+    def _refers(self) -> Filled:
+        """Every name with the names that its value refers to."""
+        return {name: refers for name, _, refers in self.values}
 
     @cached_property
     def _gaps(self) -> dict[type, list[tuple[str, Callable[[Any], Any], Any, tuple[str, ...]]]]:

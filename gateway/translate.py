@@ -129,15 +129,16 @@ class Decoded(Struct, gc=False):
         return self.others
 
     def _heard(self, *, own: bool) -> tuple[Heard, ...]:
+        inbound, known = self.inbound, self.own or self.others
+        referer = None if own else inbound.headers.get("referer")
         heard: list[Heard] = []
-        known = self.own or self.others
         for index, one in enumerate(self.interactions):
             if known:
                 fields, beside = known[index].fields, known[index].beside
             else:
                 fields = stated_fields(one if self.said is None else self.said[index])
                 beside = frozenset(stated_beside(one)) if any(one.outside.values()) else _NOTHING
-            heard.append(Heard(index, from_headers(one, self.inbound, own=own), fields, beside, own))
+            heard.append(Heard(index, from_headers(one, inbound, referer), fields, beside, own))
         return tuple(heard)
 
     @property
@@ -195,15 +196,16 @@ def translate(
     heard, filtered = decoded.heard_by(manner.vendor), 0
     if manner.chooses or without or only is not None:
         heard, filtered = _meant(heard, target, without, only)
-    outcomes: list[tuple[int, _Said | Refusal]] = []
-    for one in heard:
+    if len(heard) == 1:
+        one = heard[0]
         outcome = _say(one, manner)
-        if len(heard) == 1 and not isinstance(outcome, Refusal) and len(outcome[0]) == 1:
-            parts, losses, copied = outcome  # as most are: nothing to gather
-            request = _request(manner, parts, (one.index,), headers)
-            return Translation((request,), (), losses, copied, filtered)
-        outcomes.append((one.index, outcome))
-    return _gathered(outcomes, target, headers, filtered)
+        if isinstance(outcome, tuple):
+            parts, losses, copied = outcome
+            if len(parts) == 1:  # as most are: nothing to gather
+                request = _request(manner, parts, (one.index,), headers)
+                return Translation((request,), (), losses, copied, filtered)
+        return _gathered([(one.index, outcome)], target, headers, filtered)
+    return _gathered([(one.index, _say(one, manner)) for one in heard], target, headers, filtered)
 
 
 def _meant(
@@ -232,10 +234,10 @@ def _say(heard: Heard, manner: Manner) -> _Said | Refusal:
     if heard.is_own and manner.mints_users and not identified(interaction) and heard.fields & USER_IDS:
         return Refusal("missing", ("user.id",))
     encoded = manner.encode(interaction)
-    if isinstance(encoded, Refusal):
+    if not isinstance(encoded, Encoded):
         if manner.turns:
             encoded = told_as_event(heard.as_event(interaction), manner.encode, encoded)
-        if isinstance(encoded, Refusal):
+        if not isinstance(encoded, Encoded):
             return encoded
     said = encoded.said
     if said is None:
@@ -307,7 +309,7 @@ def _gathered(
     losses = copied = _NOTHING
     dropped = 0
     for index, outcome in outcomes:
-        if not isinstance(outcome, Refusal):
+        if isinstance(outcome, tuple):
             said, lost, kept = outcome
             for part in said:
                 if not _joins(batches, index, part):
@@ -339,12 +341,14 @@ def _joins(batches: list[_Batch], index: int, part: Part) -> bool:
 
 def _request(manner: Manner, parts: Sequence[Part], indices: tuple[int, ...], headers: Mapping[str, str]) -> Outbound:
     """The outbound for parts that travel together, with the caller's own headers."""
-    one, names = manner.request(parts), manner.passes_on
-    passed = _printable(names, tuple(map(headers.get, names)))
-    return Outbound(one.method, one.url, one.headers | passed, one.body, indices)
+    one, get = manner.request(parts), headers.get
+    passed = _passed(manner.passes_on, get("user-agent"), get("referer"), get("origin"))
+    one.headers, one.indices = one.headers | passed, indices
+    return one
 
 
 @lru_cache(maxsize=256)
-def _printable(names: tuple[str, ...], values: tuple[str | None, ...]) -> dict[str, str]:
+def _passed(names: tuple[str, ...], agent: str | None, referer: str | None, origin: str | None) -> dict[str, str]:
     """The headers that can break no other request; most callers show the same few browsers."""
-    return {name: value for name, value in zip(names, values, strict=True) if value and is_printable(value)}
+    found = {"user-agent": agent, "referer": referer, "origin": origin}
+    return {name: value for name in names if (value := found.get(name)) and is_printable(value)}

@@ -33,9 +33,11 @@ def as_event(interaction: Interaction) -> Turned:
     """An interaction as a custom event."""
     facts, own = _flat_facts(interaction), interaction.properties
     properties: dict[str, Any] = own | facts
-    shadowed = _NOTHING if own.keys().isdisjoint(facts) else frozenset([f"properties.{key}" for key in facts])
+    shadowed = _NOTHING
+    if not own.keys().isdisjoint(facts):
+        shadowed = frozenset([f"properties.{key}" for key in facts if key in own])
     partly = _ITEMS if len(interaction.items) > 1 else _NOTHING
-    if isinstance(interaction, Engagement):
+    if type(interaction) is Engagement:
         return Turned(_event_of(interaction, properties), tuple(facts), partly, shadowed)
     usual = USUAL_NAMES.get(interaction.type)
     if interaction.name and interaction.name != usual:
@@ -47,7 +49,7 @@ def as_event(interaction: Interaction) -> Turned:
 def _flat_facts(interaction: Interaction) -> dict[str, str]:
     """What a custom event says in properties, by their keys."""
     facts: dict[str, Any] = {"placement": interaction.placement}
-    if isinstance(interaction, Engagement):
+    if type(interaction) is Engagement:
         facts = {
             "decision_id": interaction.decision_id,
             "slot_id": interaction.slot_id,
@@ -92,7 +94,7 @@ def told_as_event(
     An event covers no want of a person: where the vendor takes one from nobody, the refusal stands.
     """
     encoded = encode(turned.event)
-    if isinstance(encoded, Refusal) or encoded.said is None:
+    if not isinstance(encoded, Encoded) or encoded.said is None:
         return encoded
     if refusal.reason == "missing" and "user.id" in refusal.fields:
         return refusal

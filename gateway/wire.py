@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property, reduce
 from itertools import compress, product
 from operator import or_
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Generic, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -110,10 +110,10 @@ def stating(members: dict[str, Any]) -> dict[str, Any]:
 def are_plain(members: Mapping[str, Any]) -> bool:
     """Whether each member of an object is a number, a boolean or a text that says something."""
     values = members.values()
-    return _PLAIN.issuperset(map(type, values)) and "" not in values
+    return _NOT_PLAIN.isdisjoint(map(type, values)) and "" not in values
 
 
-_PLAIN: Final = frozenset({str, int, float, bool})
+_NOT_PLAIN: Final = frozenset({NoneType, list, tuple, dict})
 
 
 def without_nulls(value: Any) -> Any:

@@ -8,7 +8,7 @@ import test_golden as golden
 
 import mappings
 from gateway import conformance
-from gateway.contract import Answer, Encoded, Part, Receipt
+from gateway.contract import Answer, Encoded, Outbound, Part, Receipt
 from gateway.sandbox.validation import contract
 from gateway.translate import decode, translate
 
@@ -80,10 +80,15 @@ def test_no_two_vendors_share_a_path():
     assert len(set(paths)) == len(paths)
 
 
+ONE_FOR_ALL = Outbound("POST", "https://evs.gravityfield.ai/ssapi/event", {}, b"{}", ())
+
+
 @pytest.mark.parametrize(
     ("broken", "check", "said"),
     [
         ({"NAME": "Not A Word"}, "names_itself", "no snake_case word"),
+        ({"PASSES_ON": ("cookie",)}, "names_itself", "are kept"),
+        ({"request": lambda _self, _parts: ONE_FOR_ALL}, "composes_requests", "one and the same outbound"),
         ({"KEY_HEADERS": ()}, "signs_headers_only", "not all of KEY_HEADERS"),
         ({"decode": lambda _self, _inbound: 1 / 0}, "hears_or_rejects", "division by zero"),
         ({"success": lambda _self: Answer(404)}, "answers_every_error", "success is 404"),

@@ -50,19 +50,19 @@ def test_headers_fill_what_the_body_leaves_open():
     """User-Agent, the caller's address and Referer say what the body does not, and never overwrite it."""
     came = inbound({"user-agent": "Browser/1", "referer": "https://shop.example/"}, "203.0.113.7")
     bare = replace(CLICK, page=Page("PRODUCT"))
-    filled = from_headers(bare, came, own=False)
+    filled = from_headers(bare, came, "https://shop.example/")
     assert (filled.device, filled.page) == (
         Device("203.0.113.7", "Browser/1"),
         Page("PRODUCT", location="https://shop.example/"),
     )
     full = replace(CLICK, device=Device("192.0.2.1", "App/2", "device-1"))
-    assert from_headers(full, came, own=False) is full
+    assert from_headers(full, came, "https://shop.example/") is full
 
 
 def test_its_own_vendor_is_told_address_and_browser_only():
     """Towards its own vendor Referer fills nothing."""
     bare = replace(CLICK, page=Page())
-    filled = from_headers(bare, inbound({"user-agent": "Browser/1", "referer": "https://shop.example/"}), own=True)
+    filled = from_headers(bare, inbound({"user-agent": "Browser/1", "referer": "https://shop.example/"}), None)
     assert (filled.device.user_agent, filled.page.location) == ("Browser/1", None)
 
 

@@ -10,9 +10,9 @@ from operator import attrgetter
 from typing import Any, Final, Literal
 
 from msgspec import Struct, ValidationError, convert
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
-from gateway.contract import PROPERTIES, said_with
+from gateway.contract import PROPERTIES
 from gateway.errors import NotJson
 from gateway.model import CartItem, Event, EventType, is_empty
 from gateway.wire import are_plain, joined, names, read_json, rest, stating, without_nulls
@@ -85,18 +85,38 @@ def typed_by(type_key: str) -> dict[str, Any]:
     return {"properties": {type_key: {"anyOf": [{"enum": sorted(TYPES)}, {"type": "null"}]}}}
 
 
-class Told(Struct, frozen=True, gc=False):
-    """What one `{name, properties}` event says, and how it was written.
+class Facts(Struct, frozen=True, gc=False):
+    """The canonical fields of an event, those of documented types."""
 
-    `facts` are its canonical fields by their names (a call that names more than fifteen arguments is a slow one),
-    `properties` what it holds beside them.
-    """
+    value: float | None = None
+    currency: str | None = None
+    quantity: float | None = None
+    product_id: str | None = None
+    cart: tuple[CartItem, ...] | None = None
+    transaction_id: str | None = None
+
+
+class Told(Struct, frozen=True, gc=False):
+    """What one `{name, properties}` event says, and how it was written; `properties` stand beside its `facts`."""
 
     word: Word | None
     type: EventType
-    facts: dict[str, Any]
+    facts: Facts
     properties: dict[str, Any]
     spelling: dict[str, Any]
+
+    def on(self, event: Event) -> Event:
+        """The event with its canonical fields: Python is slow to call with all of an event's fields at once."""
+        facts = self.facts
+        return replace(
+            event,
+            value=facts.value,
+            currency=facts.currency,
+            quantity=facts.quantity,
+            product_id=facts.product_id,
+            cart=facts.cart,
+            transaction_id=facts.transaction_id,
+        )
 
 
 def read_event(given: dict[str, Any] | None, raw: Mapping[str, Any] | None, type_key: str) -> Told | None:
@@ -137,7 +157,7 @@ class _DocumentedLine(CartLine, frozen=True, forbid_unknown_fields=True):
     """A cart line with nothing beside its documented keys."""
 
 
-class _Facts(Struct, frozen=True, gc=False, rename=KEYS):
+class _Documented(Struct, frozen=True, gc=False, rename=KEYS):
     """The canonical fields of an event, each in its documented form."""
 
     value: int | float | None = None
@@ -148,20 +168,21 @@ class _Facts(Struct, frozen=True, gc=False, rename=KEYS):
     transaction_id: str | None = None
 
 
-def _take_facts(properties: dict[str, Any]) -> dict[str, Any]:
-    """The canonical fields of an event by their names, those of documented types taken out of its properties."""
+def _take_facts(properties: dict[str, Any]) -> Facts:
+    """The canonical fields of an event, taken out of its properties."""
     try:
-        facts = asdict(convert(properties, _Facts))
+        said = convert(properties, _Documented)
     except ValidationError:
         return _take_documented(properties)
-    if facts["cart"] is not None:
-        facts["cart"] = tuple([CartItem(line.productId, line.quantity, line.itemPrice) for line in facts["cart"]])
     for key in NAMES:
         properties.pop(key, None)
-    return facts
+    cart = None
+    if said.cart is not None:
+        cart = tuple([CartItem(line.productId, line.quantity, line.itemPrice) for line in said.cart])
+    return Facts(said.value, said.currency, said.quantity, said.product_id, cart, said.transaction_id)
 
 
-def _take_documented(properties: dict[str, Any]) -> dict[str, Any]:
+def _take_documented(properties: dict[str, Any]) -> Facts:
     """The same one by one, where a value has not its documented type or a line of the cart says more."""
     facts: dict[str, Any] = {}
     for name, key in KEYS.items():
@@ -169,7 +190,7 @@ def _take_documented(properties: dict[str, Any]) -> dict[str, Any]:
             facts[name] = properties[key] if name != "cart" else _cart(properties[key])
             if facts[name] is not None:
                 del properties[key]
-    return facts
+    return Facts(**facts)
 
 
 _JSON_TYPES: Final = {
@@ -199,12 +220,6 @@ def _cart_item(raw: Any) -> CartItem:
 
 
 _CART_KEYS: Final = names(CartLine)
-FIELDS: Final = tuple(KEYS.items())
-"""Each canonical field of an event with its key."""
-values: Final = attrgetter(*KEYS)
-"""The values of an event's canonical fields, in that order."""
-
-
 extras_of: Final = attrgetter("extras")
 """A cart item's extras."""
 
@@ -216,9 +231,10 @@ def cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
 
 def own_cart_lines(cart: tuple[CartItem, ...]) -> list[Any]:
     """A cart for its own vendor, with its extras."""
-    return [
-        joined(line, item.extras) if item.extras else line for line, item in zip(cart_lines(cart), cart, strict=True)
-    ]
+    lines = cart_lines(cart)
+    if any(map(extras_of, cart)):
+        return [joined(line, one.extras) if one.extras else line for line, one in zip(lines, cart, strict=True)]
+    return lines
 
 
 def own_event(event: Event, type_key: str) -> dict[str, Any]:
@@ -234,12 +250,25 @@ def own_event(event: Event, type_key: str) -> dict[str, Any]:
         clash = {key: value for key, value in without_nulls(clash).items() if key in properties}
     if event.origin.type:
         properties[type_key] = event.origin.type
-    for (name, key), value in zip(FIELDS, values(event), strict=True):
-        if value is not None:
-            properties[key] = own_cart_lines(value) if name == "cart" else value
+    _add_own_fields(event, properties)
     if properties or spelling["properties"]:
         content["properties"] = properties
     return content | clash if clash else content
+
+
+def _add_own_fields(event: Event, properties: dict[str, Any]) -> None:
+    if event.value is not None:
+        properties["value"] = event.value
+    if event.currency is not None:
+        properties["currency"] = event.currency
+    if event.quantity is not None:
+        properties["quantity"] = event.quantity
+    if event.product_id is not None:
+        properties["productId"] = event.product_id
+    if event.cart is not None:
+        properties["cart"] = own_cart_lines(event.cart)
+    if event.transaction_id is not None:
+        properties["uniqueTransactionId"] = event.transaction_id
 
 
 class Conformed(Struct, frozen=True, gc=False):
@@ -267,10 +296,13 @@ def conform(event: Event, type_key: str, said: frozenset[str]) -> Conformed:
     lacking = kind.required.difference(sent)
     if lacking and lacking.isdisjoint(event.properties):
         return Conformed(sent, _missing(lacking), said, _NOTHING)
-    said = _said_by(tuple(sent), said)
+    keys = tuple(sent)
     if event.properties:
-        said = _add_properties(event.properties, forms, sent, type_key, said)
-        lacking = lacking.difference(sent)
+        each = _add_properties(event.properties, forms, sent, type_key)
+        said = _said_by((*keys, PROPERTIES), said) if each is None else _said_by(keys, said).union(each)
+        lacking = lacking.difference(sent) if lacking else lacking
+    else:
+        said = _said_by(keys, said)
     partly = _CART_IN_PART if event.cart and any(map(extras_of, event.cart)) else _NOTHING
     return Conformed(sent, _missing(lacking) if lacking else (), said, partly)
 
@@ -281,8 +313,8 @@ def _missing(lacking: frozenset[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _said_by(keys: tuple[str, ...], said: frozenset[str]) -> frozenset[str]:
-    """Names that are said, with those of canonical fields beside them."""
-    return said.union([NAMES[key] for key in keys if key in NAMES])
+    """Names that are said, with those of canonical fields beside them, perhaps of every property."""
+    return said.union([NAMES.get(key, key) for key in keys if key in NAMES or key == PROPERTIES])
 
 
 def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -> None:
@@ -302,9 +334,9 @@ def _add_fields(event: Event, forms: Mapping[str, Form], sent: dict[str, Any]) -
 
 
 def _add_properties(
-    properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str, said: frozenset[str]
-) -> frozenset[str]:
-    """Add the properties whose keys are free, in documented forms; gives what is said with them."""
+    properties: dict[str, Any], forms: Mapping[str, Form], sent: dict[str, Any], type_key: str
+) -> list[str] | None:
+    """Add the properties whose keys are free, in documented forms; gives their names, None for all of them."""
     if (
         are_plain(properties)
         and type_key not in properties
@@ -312,7 +344,7 @@ def _add_properties(
         and forms.keys().isdisjoint(properties)
     ):
         sent.update(properties)
-        return said_with(said, _ALL)
+        return None
     told: list[str] = []
     for key, value in properties.items():
         if key in sent or key == type_key or (not value and is_empty(value)):
@@ -324,10 +356,7 @@ def _add_properties(
                 continue
         sent[key] = formed
         told.append(f"properties.{key}")
-    return said.union(told)
-
-
-_ALL: Final = (PROPERTIES,)
+    return told
 
 
 def _whole_cart_lines(cart: tuple[CartItem, ...]) -> list[CartLine] | None:

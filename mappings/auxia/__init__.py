@@ -61,7 +61,7 @@ _CODES: Final = {
 class Auxia(Struct, frozen=True, kw_only=True):
     """An Auxia project, reached with its API key; its events with a key of their own."""
 
-    NAME: ClassVar[str] = "auxia"
+    NAME: ClassVar[str] = wire.VENDOR
     ENDPOINTS: ClassVar[tuple[Endpoint, ...]] = (wire.INTERACTION_ENDPOINT, wire.EVENTS_ENDPOINT)
     KEY_HEADERS: ClassVar[tuple[str, ...]] = ("x-api-key",)
     PASSES_ON: ClassVar[tuple[str, ...]] = ("user-agent",)
@@ -93,8 +93,8 @@ class Auxia(Struct, frozen=True, kw_only=True):
 
     def encode(self, interaction: Interaction) -> Encoded | Refusal:
         """An engagement or an event as Auxia takes it; no event without its key."""
-        own = interaction.origin.vendor == self.NAME
-        if isinstance(interaction, Engagement):
+        own = interaction.origin.vendor == wire.VENDOR
+        if type(interaction) is Engagement:
             return (encode.own_engagement if own else encode.engagement)(interaction, self.project_id)
         if self.events_api_key is None:
             return Refusal("unsupported", ("events_api_key",))

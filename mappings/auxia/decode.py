@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import ValidationError
+from msgspec.structs import replace
 
 from gateway.contract import Inbound
 from gateway.model import NO_DEVICE, CartItem, Device, Engagement, Event, Interaction, Origin, Session, User
@@ -32,7 +33,7 @@ def interaction(inbound: Inbound) -> Engagement:
     treatment = body.treatmentId
     return Engagement(
         id=f"{inbound.id}-0",
-        origin=Origin("auxia", "interaction", body.interactionType),
+        origin=Origin(wire.VENDOR, "interaction", body.interactionType),
         received_at=inbound.received_at,
         occurred_at=int(body.interactionTimeMicros),
         action=wire.ACTIONS[body.interactionType],
@@ -76,9 +77,9 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
         "occurred_at": occurred_at,
         "plain": values | {"cart": facts["cart"]} if "cart" in facts else values,
     }
-    return Event(
+    event = Event(
         id=f"{inbound.id}-{index}",
-        origin=Origin("auxia", "events", one.eventName, spelling),
+        origin=Origin(wire.VENDOR, "events", one.eventName, spelling),
         received_at=inbound.received_at,
         occurred_at=occurred_at,
         type=type_,
@@ -91,8 +92,8 @@ def _event(inbound: Inbound, index: int, body: wire.Events, tree: Any, values: d
             "": _beside_event(one, None if tree is None else tree["events"][index], occurred_at),
             "body": {} if tree is None else rest(tree, wire.EVENTS.keys),
         },
-        **facts,
     )
+    return replace(event, **facts) if facts else event
 
 
 def _beside_event(one: wire.Event, raw: Mapping[str, Any] | None, occurred_at: int | None) -> dict[str, Any]:

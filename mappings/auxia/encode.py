@@ -64,7 +64,8 @@ def event(interaction: Event, project_id: str) -> Encoded | Refusal:
     time = None if interaction.occurred_at is None else _timestamp(interaction.occurred_at)
     said = _TIMED_EVENT_SAID if time else _EVENT_SAID
     if interaction.properties:
-        said = _add_properties(values, interaction.properties, said)
+        each = _add_properties(values, interaction.properties)
+        said = said_with(said, _ALL) if each is None else said.union(each)
     if values:
         content["eventProperties"] = values
     content["clientEventTimestamp"] = time or _timestamp(interaction.received_at)
@@ -95,18 +96,18 @@ def _values(interaction: Event, name: str | None) -> dict[str, Any]:
     return values
 
 
-def _add_properties(values: dict[str, Any], properties: dict[str, Any], said: frozenset[str]) -> frozenset[str]:
-    """Adds the properties whose names are free as typed values, and gives what is said with them."""
+def _add_properties(values: dict[str, Any], properties: dict[str, Any]) -> list[str] | None:
+    """Adds the properties whose names are free as typed values, and gives their names, None for all of them."""
     if are_plain(properties) and values.keys().isdisjoint(properties):
         for key, value in properties.items():
             values[key] = wire.typed(value)
-        return said_with(said, _ALL)
+        return None
     told: list[str] = []
     for key, value in properties.items():
         if key not in values and (value or not is_empty(value)):
             values[key] = {"stringValue": value} if isinstance(value, str) else wire.typed(value)
             told.append(f"properties.{key}")
-    return said.union(told)
+    return told
 
 
 _ALL: Final = (PROPERTIES,)

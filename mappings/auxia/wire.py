@@ -10,6 +10,7 @@ from gateway.contract import Endpoint
 from gateway.model import Action, CartItem, EventType
 from gateway.wire import BESIDE, Shape, json_text, names, without_nulls
 
+VENDOR: Final = "auxia"
 LEAST: Final = -(2**63)
 MOST: Final = 2**63 - 1
 _Number = Annotated[int, Meta(ge=LEAST, le=MOST)]

@@ -26,7 +26,6 @@ from gateway.contract import (
     Receipt,
     Refusal,
     Secret,
-    content_of,
     hidden_failure,
     verdict,
 )
@@ -39,7 +38,7 @@ from mappings.dynamic_yield import decode, encode, wire
 class DynamicYield(Struct, frozen=True, kw_only=True):
     """A Dynamic Yield section, reached with its server-side API key."""
 
-    NAME: ClassVar[str] = "dynamic_yield"
+    NAME: ClassVar[str] = wire.VENDOR
     ENDPOINTS: ClassVar[tuple[Endpoint, ...]] = wire.ENDPOINTS
     KEY_HEADERS: ClassVar[tuple[str, ...]] = ("dy-api-key",)
     PASSES_ON: ClassVar[tuple[str, ...]] = ("user-agent",)
@@ -73,8 +72,8 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
 
     def encode(self, interaction: Interaction) -> Encoded | Refusal:
         """An engagement, event or page view as Dynamic Yield takes it."""
-        own = interaction.origin.vendor == self.NAME
-        if isinstance(interaction, Engagement):
+        own = interaction.origin.vendor == wire.VENDOR
+        if type(interaction) is Engagement:
             return encode.own_engagement(interaction) if own else encode.engagement(interaction)
         if interaction.type == "page_view":
             return encode.own_page_view(interaction) if own else encode.page_view(interaction)
@@ -82,14 +81,11 @@ class DynamicYield(Struct, frozen=True, kw_only=True):
 
     def request(self, parts: Sequence[Part]) -> Outbound:
         """One body for all parts of a user and session."""
-        endpoint, envelope = parts[0].endpoint, parts[0].envelope
-        match endpoint:
-            case "engagement":
-                body = {**(envelope or {}), "engagements": encode.regrouped(parts)}
-            case "event":
-                body = {**(envelope or {}), "events": list(map(content_of, parts))}
-            case _:
-                body = parts[0].content
+        first = parts[0]
+        endpoint, body = first.endpoint, first.content
+        if first.envelope is not None:
+            contents = encode.regrouped(parts) if len(parts) > 1 else [body]
+            body = first.envelope | {f"{endpoint}s": contents}
         return Outbound("POST", f"{self.base_url}{wire.PATH}{endpoint}", JSON, encode_json(body), ())
 
     def sign(self, outbound: Outbound, token: str | None = None) -> Outbound:

@@ -61,7 +61,7 @@ def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
                 legacy = one.variationId if isinstance(one.variationId, list) else [one.variationId]
                 variations, keys = tuple(map(_id_text, legacy)), keys | {"variationId"}
             properties = rest(raw, keys)
-        origin = Origin("dynamic_yield", "engagement", word)
+        origin = Origin(wire.VENDOR, "engagement", word)
         for slot in (one.slotIds or ()) if word == "SLOT_IMP" else (one.slotId,):
             found.append(  # a generator would hide that one engagement may be several views
                 Engagement(
@@ -104,23 +104,21 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
         told = catalogue.read_event(one.properties, None if tree is None else tree["events"][index], "dyType")
         if told is None:
             raise wire.EVENTS.refused(inbound.body)
-        found.append(
-            Event(
-                id=f"{inbound.id}-{index}",
-                origin=Origin("dynamic_yield", "event", told.word, told.spelling),
-                received_at=inbound.received_at,
-                type=told.type,
-                name=one.name,
-                user=shared.user,
-                session=shared.session,
-                device=shared.device,
-                channel=shared.channel,
-                consent=shared.consent,
-                properties=told.properties,
-                outside=shared.outside,
-                **told.facts,
-            )
+        event = Event(
+            id=f"{inbound.id}-{index}",
+            origin=Origin(wire.VENDOR, "event", told.word, told.spelling),
+            received_at=inbound.received_at,
+            type=told.type,
+            name=one.name,
+            user=shared.user,
+            session=shared.session,
+            device=shared.device,
+            channel=shared.channel,
+            consent=shared.consent,
+            properties=told.properties,
+            outside=shared.outside,
         )
+        found.append(told.on(event))
     return tuple(found)
 
 
@@ -134,7 +132,7 @@ def page_view(inbound: Inbound) -> tuple[Interaction, ...]:
     return (
         Event(
             id=f"{inbound.id}-0",
-            origin=Origin("dynamic_yield", "pageview"),
+            origin=Origin(wire.VENDOR, "pageview"),
             received_at=inbound.received_at,
             type="page_view",
             user=shared.user,

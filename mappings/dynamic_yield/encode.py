@@ -1,5 +1,6 @@
 """From interactions to the vendor's bodies."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -34,25 +35,28 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
     if not ((slot_id or decision_id) and interaction.user.id):
         needed = {"decision_id": slot_id or decision_id, "user.id": interaction.user.id}
         return Refusal("missing", tuple([name for name, value in needed.items() if not value]))
-    numbers: list[int | float] = []
+    numbers: tuple[int, ...] = ()
     partly = _NOTHING
     if words[1] == "SLOT_IMP" and slot_id:
         content = wire.Engagement(words[1], slotIds=[slot_id])
     elif slot_id:
         content = wire.Engagement(words[1], slotId=slot_id)
     else:
-        variations = interaction.variations or ()
-        numbers.extend(map(int, filter(_is_integer, variations)))
-        content = wire.Engagement(words[0], decision_id, variations=numbers or None)
-        if len(numbers) < len(variations):
-            partly = _VARIATIONS
-    envelope, context = _person(interaction), _context(interaction)
-    if context.device or context.channel:
-        envelope["context"] = context
+        if interaction.variations:
+            numbers = tuple(map(int, filter(_is_integer, interaction.variations)))
+            if len(numbers) < len(interaction.variations):
+                partly = _VARIATIONS
+        content = wire.Engagement(words[0], decision_id, None, None, numbers or None)
+    envelope, channel = _person(interaction), None
+    if interaction.device.ip or interaction.channel:
+        context = _context(interaction)
+        channel = context.channel
+        if context.device or channel:
+            envelope["context"] = context
     told = (
         "slot_id" if slot_id else "decision_id",
         "variations" if numbers else "",
-        "channel" if context.channel else "",
+        "channel" if channel else "",
     )
     return Encoded((Part("engagement", content, envelope),), said_with(wire.ENGAGEMENT_SAID, told), partly)
 
@@ -67,12 +71,8 @@ _WORDS: Final[dict[str, tuple[wire.EngagementWord, wire.EngagementWord]]] = {
 """Dynamic Yield's types for an action, of a decision and of a slot."""
 
 
-def _is_integer(id_: str) -> bool:
-    """Whether an id is the own text of an integer that fits 64 bits, so that as a number it is still the same id."""
-    digits = id_.removeprefix("-")
-    if len(digits) > 18 or not (digits.isascii() and digits.isdigit()):
-        return False
-    return (digits == "0" or digits[0] != "0") and id_ != "-0"
+_is_integer: Final = re.compile("0|-?[1-9][0-9]{0,17}").fullmatch
+"""Whether an id is the own text of an integer that fits 64 bits, so that as a number it is still the same id."""
 
 
 def event(interaction: Event) -> Encoded | Refusal:
@@ -117,7 +117,7 @@ def page_view(interaction: Event) -> Encoded | Refusal:
 
 def _person(interaction: Interaction) -> dict[str, Any]:
     """User and session of another vendor's person: never ids that the other vendor minted."""
-    user = wire.User(interaction.user.id, active_consent_accepted=interaction.consent)
+    user = wire.User(interaction.user.id, None, None, interaction.consent)
     return {"user": user, "session": wire.Session(interaction.session.id or None)}
 
 

@@ -11,6 +11,8 @@ from gateway.model import Action
 from gateway.wire import BESIDE, Shape
 from mappings import _catalogue as catalogue
 
+VENDOR: Final = "dynamic_yield"
+
 
 class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase but for what names a user; an explicit null says no more than absence."""
@@ -104,7 +106,7 @@ class Engagement(_Wire, frozen=True):
     decisionId: str | None = None
     slotId: str | None = None
     slotIds: list[str] | None = None
-    variations: list[int | float] | None = None
+    variations: tuple[int | float, ...] | None = None
     variationId: Annotated[int | float | str | list[int | float | str] | None, BESIDE] = None
     trackingData: Annotated[TrackingData | None, BESIDE] = None
 

@@ -41,7 +41,7 @@ from mappings.gravity_field import decode, encode, wire
 class GravityField(Struct, frozen=True, kw_only=True):
     """A Gravity Field section, reached with its server API key."""
 
-    NAME: ClassVar[str] = "gravity_field"
+    NAME: ClassVar[str] = wire.VENDOR
     ENDPOINTS: ClassVar[tuple[Endpoint, ...]] = (wire.ENGAGEMENT_ENDPOINT, wire.EVENT_ENDPOINT)
     KEY_HEADERS: ClassVar[tuple[str, ...]] = ("authorization",)
     PASSES_ON: ClassVar[tuple[str, ...]] = ("user-agent",)
@@ -71,8 +71,8 @@ class GravityField(Struct, frozen=True, kw_only=True):
 
     def encode(self, interaction: Interaction) -> Encoded | Refusal:
         """An engagement or an event as Gravity Field takes it."""
-        own = interaction.origin.vendor == self.NAME
-        if isinstance(interaction, Engagement):
+        own = interaction.origin.vendor == wire.VENDOR
+        if type(interaction) is Engagement:
             return encode.own_engagement(interaction) if own else encode.engagement(interaction)
         return encode.own_event(interaction) if own else encode.event(interaction)
 

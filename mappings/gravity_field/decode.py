@@ -51,7 +51,7 @@ def engagements(inbound: Inbound) -> tuple[Interaction, ...]:
         found.append(
             Engagement(
                 id=f"{inbound.id}-{index}",
-                origin=Origin("gravity_field", "engagement", one.type, {"event_time": one.event_time}),
+                origin=Origin(wire.VENDOR, "engagement", one.type, {"event_time": one.event_time}),
                 received_at=inbound.received_at,
                 occurred_at=occurred_at,
                 action=wire.ACTIONS[one.type],
@@ -78,22 +78,20 @@ def events(inbound: Inbound) -> tuple[Interaction, ...]:
         told = catalogue.read_event(one.properties, None if tree is None else tree["events"][index], "eventType")
         if told is None:
             raise wire.EVENTS.refused(inbound.body)
-        found.append(
-            Event(
-                id=f"{inbound.id}-{index}",
-                origin=Origin("gravity_field", "event", told.word, told.spelling),
-                received_at=inbound.received_at,
-                type=told.type,
-                name=one.name,
-                user=shared.user,
-                session=shared.session,
-                page=shared.page,
-                device=shared.device,
-                properties=told.properties,
-                outside=shared.outside,
-                **told.facts,
-            )
+        event = Event(
+            id=f"{inbound.id}-{index}",
+            origin=Origin(wire.VENDOR, "event", told.word, told.spelling),
+            received_at=inbound.received_at,
+            type=told.type,
+            name=one.name,
+            user=shared.user,
+            session=shared.session,
+            page=shared.page,
+            device=shared.device,
+            properties=told.properties,
+            outside=shared.outside,
         )
+        found.append(told.on(event))
     return tuple(found)
 
 

@@ -9,6 +9,8 @@ from gateway.model import Action
 from gateway.wire import Shape
 from mappings import _catalogue as catalogue
 
+VENDOR: Final = "gravity_field"
+
 
 class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase but for `event_time`; an explicit null says no more than absence."""

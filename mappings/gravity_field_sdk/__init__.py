@@ -12,7 +12,8 @@ labels, placements, items, channel, brand and consent.
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from itertools import chain
+from typing import ClassVar, Final
 from urllib.parse import quote
 
 from msgspec import Struct, structs
@@ -43,7 +44,7 @@ from mappings.gravity_field_sdk import decode, encode, wire
 class GravityFieldSdk(Struct, frozen=True, kw_only=True):
     """A Gravity Field section, reached as its mobile and web SDKs do."""
 
-    NAME: ClassVar[str] = "gravity_field_sdk"
+    NAME: ClassVar[str] = wire.VENDOR
     ENDPOINTS: ClassVar[tuple[Endpoint, ...]] = (wire.EVENT_ENDPOINT, wire.ENGAGEMENT_ENDPOINT)
     KEY_HEADERS: ClassVar[tuple[str, ...]] = ("authorization",)
     PASSES_ON: ClassVar[tuple[str, ...]] = ("user-agent",)
@@ -74,8 +75,8 @@ class GravityFieldSdk(Struct, frozen=True, kw_only=True):
 
     def encode(self, interaction: Interaction) -> Encoded | Refusal:
         """An engagement or an event as the SDK API takes it."""
-        own = interaction.origin.vendor == self.NAME
-        if isinstance(interaction, Engagement):
+        own = interaction.origin.vendor == wire.VENDOR
+        if type(interaction) is Engagement:
             return encode.own_engagement(interaction) if own else encode.engagement(interaction)
         return encode.own_event(interaction) if own else encode.event(interaction)
 
@@ -118,9 +119,7 @@ _PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*")
 """Text that a query takes as it is."""
 
 
-def _query(members: Mapping[str, Any]) -> str:
-    return "&".join([f"{_quoted(key)}={_quoted(str(value))}" for key, value in members.items()])
-
-
-def _quoted(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else quote(text, safe="")
+def _query(members: Mapping[str, str]) -> str:
+    if _PLAIN.fullmatch("".join(chain(members, members.values()))):
+        return "&".join(map("=".join, members.items()))
+    return "&".join([f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in members.items()])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.contract import Inbound
 from gateway.model import (
@@ -44,7 +45,7 @@ def engagement(inbound: Inbound) -> Engagement:
     body = wire.ENGAGEMENT.form(query)
     return Engagement(
         id=f"{inbound.id}-0",
-        origin=Origin("gravity_field_sdk", "engagement", body.type),
+        origin=Origin(wire.VENDOR, "engagement", body.type),
         received_at=inbound.received_at,
         action=wire.ACTIONS[body.type],
         decision_id=body.decisionId,
@@ -123,18 +124,9 @@ def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any] |
         "eventTime": one.eventTime,
         "named": one.name is not None,
     }
-    facts: dict[str, Any] = {
-        "value": one.value,
-        "currency": one.currency,
-        "quantity": one.quantity,
-        "product_id": one.productId,
-        "transaction_id": one.uniqueTransactionId,
-    }
-    if one.cart is not None:
-        facts["cart"] = _cart(one.cart, None if raw is None else raw["cart"])
-    return Event(
+    event = Event(
         id=id_,
-        origin=Origin("gravity_field_sdk", "event", one.type, spelling),
+        origin=Origin(wire.VENDOR, "event", one.type, spelling),
         received_at=inbound.received_at,
         occurred_at=occurred_at,
         type=type_,
@@ -145,7 +137,15 @@ def _event(inbound: Inbound, id_: str, one: wire.Datum, raw: Mapping[str, Any] |
         device=shared.device,
         properties=properties,
         outside=outside,
-        **facts,
+    )
+    return replace(  # Python is slow to call with all of an event's fields at once
+        event,
+        value=one.value,
+        currency=one.currency,
+        quantity=one.quantity,
+        product_id=one.productId,
+        cart=None if one.cart is None else _cart(one.cart, None if raw is None else raw["cart"]),
+        transaction_id=one.uniqueTransactionId,
     )
 
 

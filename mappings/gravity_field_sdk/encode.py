@@ -52,9 +52,12 @@ def event(interaction: Event) -> Encoded | Refusal:
     told = _add_fields(interaction, content)
     if interaction.page.type in wire.PAGE_TYPES:
         told.append("page.type")
+    each = _add_properties(interaction.properties, content) if interaction.properties else ()
+    if each is None:
+        told.append(PROPERTIES)
     said = said_with(wire.EVENT_SAID, tuple(told))
-    if interaction.properties:
-        said = _add_properties(interaction.properties, content, said)
+    if each:
+        said = said.union(each)
     partly = _CART if interaction.cart and any(map(catalogue.extras_of, interaction.cart)) else _NOTHING
     return Encoded((Part("event", content, _envelope(interaction)),), said, partly)
 
@@ -85,13 +88,13 @@ def _add_fields(interaction: Event, content: dict[str, Any]) -> list[str]:
     return told
 
 
-def _add_properties(properties: dict[str, Any], content: dict[str, Any], said: frozenset[str]) -> frozenset[str]:
-    """Put an event's properties where the SDK has them, as strings; gives what is said with them."""
+def _add_properties(properties: dict[str, Any], content: dict[str, Any]) -> list[str] | None:
+    """Put an event's properties where the SDK has them, as strings; gives their names, None for all of them."""
     if are_plain(properties) and wire.FLAT.isdisjoint(properties):
         content["customProps"] = {
             key: value if isinstance(value, str) else json_text(value) for key, value in properties.items()
         }
-        return said_with(said, _ALL)
+        return None
     custom: dict[str, str] = {}
     told: list[str] = []
     for key, value in properties.items():
@@ -105,10 +108,7 @@ def _add_properties(properties: dict[str, Any], content: dict[str, Any], said: f
         told.append(f"properties.{key}")
     if custom:
         content["customProps"] = custom
-    return said.union(told)
-
-
-_ALL: Final = (PROPERTIES,)
+    return told
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:
@@ -141,7 +141,9 @@ def _event_time(micros: int) -> str | None:
 
 def own_engagement(interaction: Engagement) -> Encoded:
     """An engagement as it came from this vendor."""
-    query = known(type=interaction.origin.type, decisionId=interaction.decision_id) | interaction.properties
+    query = known(type=interaction.origin.type, decisionId=interaction.decision_id)
+    for key, value in interaction.properties.items():
+        query[key] = value if isinstance(value, str) else json_text(value)
     return Encoded((Part("engagement", query),), None)
 
 

@@ -8,6 +8,8 @@ from gateway.contract import Endpoint
 from gateway.model import Action
 from gateway.wire import BESIDE, Shape
 
+VENDOR: Final = "gravity_field_sdk"
+
 
 class _Wire(Struct, frozen=True, gc=False, omit_defaults=True):
     """The vendor's conventions: camelCase; mobile SDKs send explicit nulls, which say no more than absence."""

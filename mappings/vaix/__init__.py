@@ -50,7 +50,7 @@ class OAuth(Struct, frozen=True, kw_only=True):
 class Vaix(Struct, frozen=True, kw_only=True):
     """A Vaix client group, reached with a static token or by OAuth."""
 
-    NAME: ClassVar[str] = "vaix"
+    NAME: ClassVar[str] = wire.VENDOR
     ENDPOINTS: ClassVar[tuple[Endpoint, ...]] = (wire.ENDPOINT,)
     KEY_HEADERS: ClassVar[tuple[str, ...]] = ("authorization", "x-vaix-client-id", "x-vaix-authentication-method")
     PASSES_ON: ClassVar[tuple[str, ...]] = ("user-agent", "origin", "referer")
@@ -87,9 +87,9 @@ class Vaix(Struct, frozen=True, kw_only=True):
 
     def encode(self, interaction: Interaction) -> Encoded | Refusal:
         """An engagement or an event as Vaix takes it."""
-        if interaction.origin.vendor == self.NAME:
+        if interaction.origin.vendor == wire.VENDOR:
             return encode.own(interaction)
-        if isinstance(interaction, Engagement):
+        if type(interaction) is Engagement:
             return encode.foreign(interaction, encode.engagement_word(interaction), interaction.items)
         items = interaction.items
         if self.items_from_products and interaction.product_id and not items:

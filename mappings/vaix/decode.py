@@ -19,7 +19,7 @@ def interaction(inbound: Inbound) -> Interaction:
     for key, name in form.texts.items():
         if isinstance(data.get(key), str):
             texts[name] = data.pop(key)
-    origin = Origin("vaix", "events", body.event_type, spelling)
+    origin = Origin(wire.VENDOR, "events", body.event_type, spelling)
     user = NO_USER if user_id is None or user_id is UNSET else User(_text(user_id))
     page = NO_PAGE
     if "page.location" in texts or "page.referrer" in texts:

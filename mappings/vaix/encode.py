@@ -79,7 +79,7 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
         data.update(members)
         told.extend(names)
         partly |= in_part
-    is_engagement = isinstance(interaction, Engagement)
+    is_engagement = type(interaction) is Engagement
     for key, name, read in (_ENGAGEMENT_TEXTS if is_engagement else _EVENT_TEXTS)[word]:
         value = read(interaction)
         if value:
@@ -87,9 +87,12 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
             told.append(name)
     if word != "custom" and (missing := _missing(interaction, word, data)):
         return Refusal("missing", tuple(sorted(missing)))
+    each = _add_properties(data, interaction.properties, form) if interaction.properties else ()
+    if each is None:
+        told.append(PROPERTIES)
     said = said_with(_ENGAGEMENT_SAID if is_engagement else _EVENT_SAID, tuple(told))
-    if interaction.properties:
-        said = _add_properties(data, interaction.properties, form, said)
+    if each:
+        said = said.union(each)
     content: dict[str, Any] = {"event_type": word, "user_id": interaction.user.id or None}
     if data:
         content["data"] = data
@@ -98,7 +101,7 @@ def foreign(interaction: Interaction, word: wire.EventWord, items: tuple[Item, .
 
 def _what(interaction: Interaction, *, documented: bool) -> dict[str, Any]:
     """What happened: a documented type says it by itself, and adds only a name that the source stated."""
-    if isinstance(interaction, Engagement):
+    if type(interaction) is Engagement:
         return {} if documented else {"action": interaction.action}
     if documented:
         return {"name": interaction.name} if interaction.name else {}
@@ -116,7 +119,7 @@ class _CartLine(Struct, frozen=True, omit_defaults=True):
 
 def _add_facts(data: dict[str, Any], interaction: Interaction) -> frozenset[str]:
     """Adds what the model knows of the campaign or the business, by its canonical names; gives what it says in part."""
-    if isinstance(interaction, Event):
+    if type(interaction) is Event:
         return _add_business(data, interaction)
     if interaction.decision_id:
         data["decision_id"] = interaction.decision_id
@@ -194,13 +197,11 @@ def _missing(interaction: Interaction, word: wire.EventWord, data: dict[str, Any
     return missing
 
 
-def _add_properties(
-    data: dict[str, Any], properties: dict[str, Any], form: wire.Form, said: frozenset[str]
-) -> frozenset[str]:
-    """Adds the properties whose keys are free, and gives what is said with them."""
+def _add_properties(data: dict[str, Any], properties: dict[str, Any], form: wire.Form) -> list[str] | None:
+    """Adds the properties whose keys are free, and gives their names, None for all of them."""
     if are_plain(properties) and data.keys().isdisjoint(properties) and form.texts.keys().isdisjoint(properties):
         data.update(properties)
-        return said_with(said, _ALL)
+        return None
     told: list[str] = []
     for key, value in properties.items():
         if key in data or (not value and is_empty(value)):
@@ -212,10 +213,7 @@ def _add_properties(
         else:
             continue
         told.append(f"properties.{key}")
-    return said.union(told)
-
-
-_ALL: Final = (PROPERTIES,)
+    return told
 
 
 # Back to Vaix itself: as it came
@@ -234,7 +232,7 @@ def own(interaction: Interaction) -> Encoded:
         data |= _own_items(form.ids, interaction.items, spelling)
     elif "kept" in spelling:
         data.pop(spelling["kept"], None)
-    texts = _ENGAGEMENT_TEXTS if isinstance(interaction, Engagement) else _EVENT_TEXTS
+    texts = _ENGAGEMENT_TEXTS if type(interaction) is Engagement else _EVENT_TEXTS
     for key, _, read in texts[word]:
         value = read(interaction)
         if value is not None:

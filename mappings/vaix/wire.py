@@ -9,6 +9,7 @@ from gateway.contract import Endpoint
 from gateway.model import Action, EventType, Item
 from gateway.wire import Shape
 
+VENDOR: Final = "vaix"
 EventWord = Literal[
     "add:casino_game",
     "clicks:event",
