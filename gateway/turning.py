@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from gateway.contract import PROPERTIES, Encoded, Refusal
 from gateway.facts import stated_properties
-from gateway.model import USUAL_NAMES, Engagement, Event, Interaction, is_empty
+from gateway.model import USUAL_NAMES, Engagement, Event, Interaction, Item, is_empty
 from gateway.shaping import text
 
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -48,21 +48,36 @@ def as_event(interaction: Interaction) -> Turned:
 
 def _flat_facts(interaction: Interaction) -> dict[str, str]:
     """What a custom event says in properties, by their keys."""
-    facts: dict[str, Any] = {"placement": interaction.placement}
+    facts: dict[str, str] = {}
     if type(interaction) is Engagement:
-        facts = {
-            "decision_id": interaction.decision_id,
-            "slot_id": interaction.slot_id,
-            "variations": interaction.variations,
-            "placement": interaction.placement,
-            "label": interaction.label,
-        }
+        _add_campaign(interaction, facts)
+    elif interaction.placement:
+        facts["placement"] = interaction.placement
     if interaction.items:
-        first = interaction.items[0]
-        facts["item_kind"] = first.kind
-        facts["item_id"] = first.id
-        facts["item_parent_id"] = first.parent_id
-    return {key: said for key, value in facts.items() if not is_empty(value) and (said := text(value))}
+        _add_item(interaction.items[0], facts)
+    return facts
+
+
+def _add_campaign(engagement: Engagement, facts: dict[str, str]) -> None:
+    if engagement.decision_id:
+        facts["decision_id"] = engagement.decision_id
+    if engagement.slot_id:
+        facts["slot_id"] = engagement.slot_id
+    if engagement.variations and (variations := text(engagement.variations)):
+        facts["variations"] = variations
+    if engagement.placement:
+        facts["placement"] = engagement.placement
+    if engagement.label:
+        facts["label"] = engagement.label
+
+
+def _add_item(item: Item, facts: dict[str, str]) -> None:
+    if item.kind:
+        facts["item_kind"] = item.kind
+    if not is_empty(item.id):
+        facts["item_id"] = text(item.id)
+    if not is_empty(item.parent_id):
+        facts["item_parent_id"] = text(item.parent_id)
 
 
 def _event_of(engagement: Engagement, properties: dict[str, Any]) -> Event:

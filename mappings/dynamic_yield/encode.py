@@ -33,8 +33,8 @@ def engagement(interaction: Engagement) -> Encoded | Refusal:
         return Refusal("unsupported", ("action",))
     slot_id, decision_id = interaction.slot_id, interaction.decision_id
     if not ((slot_id or decision_id) and interaction.user.id):
-        needed = {"decision_id": slot_id or decision_id, "user.id": interaction.user.id}
-        return Refusal("missing", tuple([name for name, value in needed.items() if not value]))
+        missing = () if slot_id or decision_id else ("decision_id",)
+        return Refusal("missing", missing if interaction.user.id else (*missing, "user.id"))
     numbers: tuple[int, ...] = ()
     partly = _NOTHING
     if words[1] == "SLOT_IMP" and slot_id:

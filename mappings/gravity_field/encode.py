@@ -60,8 +60,10 @@ def event(interaction: Event) -> Encoded | Refusal:
 
 def _missing(interaction: Interaction) -> list[str]:
     """What every request needs and the interaction does not know."""
-    known_facts = {"user.id": interaction.user.id, "page.location": interaction.page.location}
-    return [name for name, value in known_facts.items() if not value]
+    missing = [] if interaction.user.id else ["user.id"]
+    if not interaction.page.location:
+        missing.append("page.location")
+    return missing
 
 
 def _envelope(interaction: Interaction) -> dict[str, Any]:
