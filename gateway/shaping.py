@@ -15,7 +15,6 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.contract import Inbound
 from gateway.errors import NotJson
 from gateway.facts import get, put, put_all, reader
 from gateway.model import FIELDS, Device, Engagement, Event, Interaction, is_empty
@@ -28,16 +27,10 @@ _SHARE_IDS: Final = ("user.id", "user.vendor_id", "device.id", "session.id")
 _SPAN: Final = 1 << 64
 
 
-def from_headers(interaction: Interaction, inbound: Inbound, referer: str | None) -> Interaction:
-    """The interaction with what the caller's headers say and its body does not.
-
-    Its own vendor is told the person's address and browser, which it would else take from the gateway, and no more: no
-    `referer`.
-    """
+def from_caller(interaction: Interaction, address: str | None, agent: str | None, referer: str | None) -> Interaction:
+    """The interaction with what its caller's address and headers say and its body does not."""
     device, page = interaction.device, interaction.page
-    address = None if device.ip else inbound.client_ip
-    agent = None if device.user_agent else inbound.headers.get("user-agent")
-    if address or agent:
+    if (address and not device.ip) or (agent and not device.user_agent):
         device = Device(device.ip or address, device.user_agent or agent, device.id)
     if referer and not page.location:
         return replace(interaction, device=device, page=replace(page, location=referer))

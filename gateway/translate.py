@@ -3,20 +3,32 @@
 The one code that the hot path, `gateway translate`, the fidelity matrix and `gateway check` share.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.contract import PROPERTIES, Encoded, Inbound, Outbound, Part, Refusal, VendorMapping, is_printable
+from gateway.contract import (
+    KEPT_HEADERS,
+    PROPERTIES,
+    Encoded,
+    Inbound,
+    Outbound,
+    Part,
+    Refusal,
+    VendorMapping,
+    is_printable,
+)
 from gateway.facts import stated, stated_beside, stated_fields, stated_properties
 from gateway.model import CAMPAIGN_IDS, FIELDS, USER_IDS, Interaction, identified
-from gateway.shaping import HEADER_FIELDS, NOTHING_FILLED, Fill, Filled, Privacy, Share, When, from_headers, shaper
+from gateway.shaping import HEADER_FIELDS, NOTHING_FILLED, Fill, Filled, Privacy, Share, When, from_caller, shaper
 from gateway.turning import Turned, as_event, told_as_event
 
 Unsupported = Literal["reject", "event", "drop"]
+Caller = tuple[str | None, ...]
+"""What a caller's KEPT_HEADERS say, in their order."""
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -103,34 +115,34 @@ class Heard(Struct, gc=False):
 class Decoded(Struct, gc=False):
     """What an inbound says: its interactions, all of one vendor; `said` are the same without what a store has added.
 
-    `own` and `others` are the interactions as their own vendor and as all others hear them, worked out when the first
-    target asks. A copy with other interactions or another inbound starts anew.
+    `vendor` is theirs, "" without any. `own` and `others` are the interactions as their own vendor and as all others
+    hear them, `caller` what the headers of their caller say: worked out when the first target asks. A copy with other
+    interactions or another inbound starts anew.
     """
 
     inbound: Inbound
     interactions: tuple[Interaction, ...]
     said: tuple[Interaction, ...] | None = None
+    vendor: str = ""
     own: tuple[Heard, ...] | None = None
     others: tuple[Heard, ...] | None = None
+    caller: Caller = ()
 
     def __post_init__(self) -> None:
         """Takes nothing over from what this may be a copy of."""
         self.own = self.others = None
+        self.vendor = self.interactions[0].origin.vendor if self.interactions else ""
 
-    def heard_by(self, vendor: str) -> tuple[Heard, ...]:
-        """The interactions with what the caller's headers add to them for a vendor."""
-        interactions = self.interactions
-        if interactions and interactions[0].origin.vendor == vendor:
-            if self.own is None:
-                self.own = self._heard(own=True)
-            return self.own
-        if self.others is None:
-            self.others = self._heard(own=False)
-        return self.others
+    def hear(self, *, own: bool) -> tuple[Heard, ...]:
+        """Work out the interactions with what their caller's address and headers say, for their own vendor or others.
 
-    def _heard(self, *, own: bool) -> tuple[Heard, ...]:
+        Their own vendor is told the person's address and browser, which it would else take from the gateway, and no
+        more: no `referer`.
+        """
         inbound, known = self.inbound, self.own or self.others
-        referer = None if own else inbound.headers.get("referer")
+        headers = inbound.headers
+        agent, referer = headers.get("user-agent"), headers.get("referer")
+        self.caller = (agent, referer, headers.get("origin"))
         heard: list[Heard] = []
         for index, one in enumerate(self.interactions):
             if known:
@@ -138,8 +150,14 @@ class Decoded(Struct, gc=False):
             else:
                 fields = stated_fields(one if self.said is None else self.said[index])
                 beside = frozenset(stated_beside(one)) if any(one.outside.values()) else _NOTHING
-            heard.append(Heard(index, from_headers(one, inbound, referer), fields, beside, own))
-        return tuple(heard)
+            interaction = from_caller(one, inbound.client_ip, agent, None if own else referer)
+            heard.append(Heard(index, interaction, fields, beside, own))
+        found = tuple(heard)
+        if own:
+            self.own = found
+        else:
+            self.others = found
+        return found
 
     @property
     def stated(self) -> tuple[frozenset[str], ...]:
@@ -192,8 +210,11 @@ def translate(
 
     `without` and `only` are indices of interactions that the target has already, or that alone are meant.
     """
-    manner, headers = target.manner, decoded.inbound.headers
-    heard, filtered = decoded.heard_by(manner.vendor), 0
+    manner, filtered = target.manner, 0
+    own = decoded.vendor == manner.vendor
+    heard = decoded.own if own else decoded.others
+    if heard is None:
+        heard = decoded.hear(own=own)
     if manner.chooses or without or only is not None:
         heard, filtered = _meant(heard, target, without, only)
     if len(heard) == 1:
@@ -202,10 +223,10 @@ def translate(
         if isinstance(outcome, tuple):
             parts, losses, copied = outcome
             if len(parts) == 1:  # as most are: nothing to gather
-                request = _request(manner, parts, (one.index,), headers)
+                request = _request(manner, parts, (one.index,), decoded.caller)
                 return Translation((request,), (), losses, copied, filtered)
-        return _gathered([(one.index, outcome)], target, headers, filtered)
-    return _gathered([(one.index, _say(one, manner)) for one in heard], target, headers, filtered)
+        return _gathered([(one.index, outcome)], target, decoded.caller, filtered)
+    return _gathered([(one.index, _say(one, manner)) for one in heard], target, decoded.caller, filtered)
 
 
 def _meant(
@@ -248,7 +269,7 @@ def _say(heard: Heard, manner: Manner) -> _Said | Refusal:
         losses, copied = _account(heard.fields, said, encoded.partly)
         losses = losses | heard.beside if heard.beside else losses
     if copied:
-        copied = _NOTHING if heard.is_own else copied.difference(filled)
+        copied = _NOTHING if heard.is_own else copied.difference(filled) if filled else copied
         if copied and manner.strict_ids:
             return Refusal("unknown_id", tuple(sorted(copied)))
     return encoded.parts, losses, copied
@@ -301,7 +322,7 @@ _Batch = tuple[list[int], list[Part]]
 
 
 def _gathered(
-    outcomes: list[tuple[int, _Said | Refusal]], target: Target, headers: Mapping[str, str], filtered: int
+    outcomes: list[tuple[int, _Said | Refusal]], target: Target, caller: Caller, filtered: int
 ) -> Translation:
     """What becomes of several interactions, by their indices: what travels together, what is not said."""
     batches: list[_Batch] = []
@@ -321,7 +342,7 @@ def _gathered(
             losses = losses.union(outcome.fields)
         else:
             refused.append(Refused(index, outcome.reason, outcome.fields))
-    requests = [_request(target.manner, parts, tuple(indices), headers) for indices, parts in batches]
+    requests = [_request(target.manner, parts, tuple(indices), caller) for indices, parts in batches]
     return Translation(tuple(requests), tuple(refused), losses, copied, filtered, dropped)
 
 
@@ -339,16 +360,18 @@ def _joins(batches: list[_Batch], index: int, part: Part) -> bool:
     return False
 
 
-def _request(manner: Manner, parts: Sequence[Part], indices: tuple[int, ...], headers: Mapping[str, str]) -> Outbound:
+def _request(manner: Manner, parts: Sequence[Part], indices: tuple[int, ...], caller: Caller) -> Outbound:
     """The outbound for parts that travel together, with the caller's own headers."""
-    one, get = manner.request(parts), headers.get
-    passed = _passed(manner.passes_on, get("user-agent"), get("referer"), get("origin"))
-    one.headers, one.indices = one.headers | passed, indices
+    one = manner.request(parts)
+    one.indices = indices
+    passed = _passed(manner.passes_on, caller)
+    if passed:
+        one.headers = one.headers | passed
     return one
 
 
 @lru_cache(maxsize=256)
-def _passed(names: tuple[str, ...], agent: str | None, referer: str | None, origin: str | None) -> dict[str, str]:
+def _passed(names: tuple[str, ...], caller: Caller) -> dict[str, str]:
     """The headers that can break no other request; most callers show the same few browsers."""
-    found = {"user-agent": agent, "referer": referer, "origin": origin}
+    found = dict(zip(KEPT_HEADERS, caller, strict=True))
     return {name: value for name in names if (value := found.get(name)) and is_printable(value)}

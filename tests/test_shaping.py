@@ -11,11 +11,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.contract import Inbound
 from gateway.facts import applies, get, put, stated
 from gateway.model import FIELDS, Device, Engagement, Event, Item, Origin, Page, User
-from gateway.shaping import Fill, Privacy, Share, When, bucket, from_headers, references, text
-from mappings import MAPPINGS
+from gateway.shaping import Fill, Privacy, Share, When, bucket, from_caller, references, text
 
 CLICK = Engagement(
     id="i-0",
@@ -35,10 +33,6 @@ IDS = st.text(min_size=1, max_size=12)
 POINT = st.floats(0, 1)
 
 
-def inbound(headers, client_ip=None):
-    return Inbound("i", MAPPINGS["vaix"].ENDPOINTS[0], headers, {}, b"", 0, client_ip)
-
-
 def someone(user_id):
     return replace(CLICK, user=User(user_id))
 
@@ -48,22 +42,15 @@ def someone(user_id):
 
 def test_headers_fill_what_the_body_leaves_open():
     """User-Agent, the caller's address and Referer say what the body does not, and never overwrite it."""
-    came = inbound({"user-agent": "Browser/1", "referer": "https://shop.example/"}, "203.0.113.7")
-    bare = replace(CLICK, page=Page("PRODUCT"))
-    filled = from_headers(bare, came, "https://shop.example/")
+    said = ("203.0.113.7", "Browser/1", "https://shop.example/")
+    filled = from_caller(replace(CLICK, page=Page("PRODUCT")), *said)
     assert (filled.device, filled.page) == (
         Device("203.0.113.7", "Browser/1"),
         Page("PRODUCT", location="https://shop.example/"),
     )
     full = replace(CLICK, device=Device("192.0.2.1", "App/2", "device-1"))
-    assert from_headers(full, came, "https://shop.example/") is full
-
-
-def test_its_own_vendor_is_told_address_and_browser_only():
-    """Towards its own vendor Referer fills nothing."""
-    bare = replace(CLICK, page=Page())
-    filled = from_headers(bare, inbound({"user-agent": "Browser/1", "referer": "https://shop.example/"}), None)
-    assert (filled.device.user_agent, filled.page.location) == ("Browser/1", None)
+    assert from_caller(full, *said) is full
+    assert from_caller(CLICK, None, None, None) is CLICK
 
 
 # When

@@ -64,6 +64,18 @@ def refusals(translation):
     return [(one.interaction, one.reason, one.fields) for one in translation.refused]
 
 
+# Headers
+
+
+def test_its_own_vendor_is_told_address_and_browser_only():
+    """Towards its own vendor Referer fills nothing; towards all others it is the page."""
+    bare = replace(CLICK, page=Page())
+    one = decoded(bare, headers={"user-agent": "Browser/1", "referer": "https://shop.example/"})
+    for own, location in ((True, None), (False, "https://shop.example/")):
+        (heard,) = one.hear(own=own)
+        assert (heard.interaction.device.user_agent, heard.interaction.page.location) == ("Browser/1", location)
+
+
 # Batches
 
 

@@ -12,7 +12,6 @@ labels, placements, items, channel, brand and consent.
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import ClassVar, Final
 from urllib.parse import quote
 
@@ -120,6 +119,6 @@ _PLAIN: Final = re.compile("[A-Za-z0-9_.~-]*")
 
 
 def _query(members: Mapping[str, str]) -> str:
-    if _PLAIN.fullmatch("".join(chain(members, members.values()))):
-        return "&".join(map("=".join, members.items()))
+    if _PLAIN.fullmatch("".join([*members, *members.values()])):
+        return "&".join([f"{key}={value}" for key, value in members.items()])
     return "&".join([f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in members.items()])
