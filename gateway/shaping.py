@@ -117,24 +117,15 @@ class Fill(Struct, frozen=True, dict=True):
     def apply(self, interaction: Interaction) -> tuple[Interaction, Filled]:
         """The interaction with its gaps filled, and what was filled."""
         values: dict[str, Any] = {}
+        filled: dict[str, tuple[str, ...]] = {}
         for name, read, fixed, refers in self._gaps[type(interaction)]:
             said = read(interaction)
-            if said or not is_empty(said):
+            if said or not (said is None or is_empty(said)):
                 continue
             value = _referred(interaction, name, fixed, refers) if refers else fixed
             if value is not None:
-                values[name] = value
-        if not values:
-            return interaction, NOTHING_FILLED
-        filled = self._refers
-        if len(values) < len(filled):
-            filled = {name: filled[name] for name in values}
-        return put_all(interaction, values), filled
-
-    @cached_property
-    def _refers(self) -> Filled:
-        """Every name with the names that its value refers to."""
-        return {name: refers for name, _, refers in self.values}
+                values[name], filled[name] = value, refers
+        return (put_all(interaction, values), filled) if values else (interaction, NOTHING_FILLED)
 
     @cached_property
     def _gaps(self) -> dict[type, list[tuple[str, Callable[[Any], Any], Any, tuple[str, ...]]]]:
