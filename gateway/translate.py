@@ -269,7 +269,7 @@ def _say(heard: Heard, manner: Manner) -> _Said | Refusal:
         losses, copied = _account(heard.fields, said, encoded.partly)
         losses = losses | heard.beside if heard.beside else losses
     if copied:
-        copied = _NOTHING if heard.is_own else copied.difference(filled) if filled else copied
+        copied = _NOTHING if heard.is_own else (copied.difference(filled) if filled else copied)
         if copied and manner.strict_ids:
             return Refusal("unknown_id", tuple(sorted(copied)))
     return encoded.parts, losses, copied

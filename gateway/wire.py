@@ -142,8 +142,7 @@ def whole(outside: Mapping[str, dict[str, Any]], **objects: msgspec.Struct) -> d
     """A body as its own vendor sent it: its objects by their keys, what stood beside them, the vendor's options."""
     body: dict[str, Any] = {}
     for key, said in objects.items():
-        beside = outside.get(key)
-        member = said if beside is not None and not beside else restored(outside, key, said)
+        member = restored(outside, key, said)
         if member is not None:
             body[key] = member
     for path in ("body", "options"):
